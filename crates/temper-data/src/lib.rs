@@ -1,0 +1,1 @@
+//! Reading rows: files, column maps, errors that name file, row and field.

@@ -1,0 +1,1 @@
+//! Suites, statistics, gates, item-level logs.

@@ -1,0 +1,1 @@
+//! The miniature world: text, tasks, oracles, annotator.

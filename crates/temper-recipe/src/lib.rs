@@ -1,0 +1,1 @@
+//! The recipe: types, defaults, validation and JSON Schema. No tensors.

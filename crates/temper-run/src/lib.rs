@@ -1,0 +1,1 @@
+//! Executes a recipe: arms, stages, gates, resume, ledger.

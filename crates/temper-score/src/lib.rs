@@ -1,0 +1,1 @@
+//! Scorers: reward in training, metric at a gate, monitor in production.

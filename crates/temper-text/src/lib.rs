@@ -1,0 +1,1 @@
+//! Tokenizer, chat templates, trainable-token masks, language of words.

@@ -1,0 +1,1 @@
+//! Stages, pure loss functions, rollouts, schedules.

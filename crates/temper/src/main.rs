@@ -1,0 +1,2 @@
+//! Temper's command line.
+fn main() {}
