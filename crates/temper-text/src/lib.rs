@@ -1,1 +1,16 @@
-//! Tokenizer, chat templates, trainable-token masks, language of words.
+//! Tokenizer, chat templates, trainable-token masks, thinking, boxed answers and the language of words.
+//!
+//! A [`Tokenizer`] is a Hugging Face tokenizer directory: text to ids and back, dialogues to the text the model was
+//! trained on, and training examples to ids with a mask of the tokens to learn. The modules [`thinking`], [`boxed`] and
+//! [`language`] read completions and need no tokenizer.
+
+pub mod boxed;
+mod error;
+pub mod language;
+mod message;
+pub mod thinking;
+mod tokenizer;
+
+pub use error::TextError;
+pub use message::{Message, Prompt};
+pub use tokenizer::{EncodedPrompt, Example, Tokenizer};
