@@ -1,0 +1,100 @@
+//! What an evaluation writes down: one record per item and repeat, one measurement per metric.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use temper_score::{Better, Score};
+
+/// One completion of one item, with everything that was said about it. One line of an item log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemRecord {
+    /// The suite that the item belongs to.
+    pub suite: String,
+    /// Identity of the item within the suite; logs of two checkpoints are joined on it and on `repeat`.
+    pub id: String,
+    /// Which of the item's samples this is, from 0.
+    pub repeat: usize,
+    /// The prompt as text.
+    pub prompt: String,
+    /// Prefill and completion.
+    pub text: String,
+    /// The thinking, where the completion has one.
+    pub thinking: Option<String>,
+    /// The answer.
+    pub answer: String,
+    /// Tokens of the completion, the stop token included.
+    pub tokens: usize,
+    /// `stop` when the model ended the completion, `length` when it reached its limit.
+    pub finish: String,
+    /// Score by metric.
+    pub scores: BTreeMap<String, Score>,
+    /// What is worth counting beside the scores: `no_close_tag`, `no_box`, `no_match`, …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The row's short fields (numbers, booleans, texts of at most 200 bytes), for breaking results down.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+}
+
+/// `finish` of a completion that the model ended.
+pub const STOP: &str = "stop";
+/// `finish` of a completion that reached its limit of tokens.
+pub const LENGTH: &str = "length";
+
+impl ItemRecord {
+    /// Whether the completion reached its limit of tokens.
+    pub fn truncated(&self) -> bool {
+        self.finish == LENGTH
+    }
+}
+
+/// One metric of one suite on one checkpoint, with its interval.
+///
+/// The unit is the item: the repeats of an item are averaged first. What has no value is left out of the mean and counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Key of the suite.
+    pub suite: String,
+    /// Name of the scorer.
+    pub metric: String,
+    /// The scorer's title.
+    pub title: String,
+    /// The good direction.
+    pub better: Better,
+    /// Items with a value.
+    pub n: usize,
+    /// Mean over the items; not a number (`null` in JSON) when no item has a value.
+    #[serde(with = "crate::nullable")]
+    pub value: f64,
+    /// Lower end of the 95 % interval; not a number when there is none (a single item).
+    #[serde(with = "crate::nullable")]
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    #[serde(with = "crate::nullable")]
+    pub high: f64,
+    /// Samples (items times repeats) in the suite.
+    pub samples: usize,
+    /// Samples that the scorer could not decide.
+    pub unscored: usize,
+    /// Samples on which the scorer failed.
+    pub errors: usize,
+    /// Samples that the scorer does not apply to.
+    pub not_applicable: usize,
+    /// Share of samples that reached the limit of tokens.
+    #[serde(with = "crate::nullable")]
+    pub truncated: f64,
+    /// Whether every item is 0 or 1, so that the interval is one of a proportion.
+    pub binary: bool,
+    /// How many samples carry each tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, usize>,
+}
+
+impl Measurement {
+    /// Share of unscored and failed samples among those that the scorer applies to; 0 when it applies to none.
+    pub fn unscored_share(&self) -> f64 {
+        let applicable = self.samples - self.not_applicable.min(self.samples);
+        if applicable == 0 { 0.0 } else { (self.unscored + self.errors) as f64 / applicable as f64 }
+    }
+}
