@@ -1,1 +1,3 @@
 //! Executes a recipe: arms, stages, gates, resume, ledger.
+
+pub mod summary;
