@@ -1,1 +1,45 @@
 //! The recipe: types, defaults, validation and JSON Schema. No tensors.
+//!
+//! A recipe is one YAML file that says everything about a run: the model, the data, the arms with their stages, the suites
+//! and the gates. [`Recipe::load`] reads it, applies `--set` overrides and checks it; what it returns is complete (every
+//! default filled in) and consistent (every name it mentions exists, no gate is judged by what an arm trained on).
+
+mod check;
+mod data;
+mod digest;
+pub mod docs;
+mod error;
+mod firewall;
+mod gate;
+mod grpo;
+mod lab;
+mod load;
+mod optim;
+mod overrides;
+pub mod plan;
+mod recipe;
+mod reject;
+mod schema;
+mod scorer;
+mod sft;
+mod single;
+mod stage;
+mod suggest;
+mod suite;
+mod tree;
+mod validate;
+
+pub use data::{Columns, DataSource, Location, expand_env};
+pub use error::RecipeError;
+pub use gate::{Gate, OnFail, Reference, Rule};
+pub use grpo::{Grpo, LossType, RewardRef, ScaleRewards};
+pub use lab::{Annotator, CorpusMix, Lab, Pretrain};
+pub use optim::{Extent, Optim, Scheduler};
+pub use plan::{Plan, PlannedArm, PlannedStage};
+pub use recipe::{Arm, Budget, EvaluateWhen, ModelRef, Recipe};
+pub use reject::{Keep, Reject};
+pub use scorer::ScorerSpec;
+pub use sft::Sft;
+pub use single::SingleStage;
+pub use stage::{Init, Stage, StageData};
+pub use suite::{Sampling, Suite};

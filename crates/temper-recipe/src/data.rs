@@ -1,0 +1,141 @@
+//! Data sources: where rows come from and how they become prompts and completions.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::RecipeError;
+
+/// Rows from the lab, a file or a folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["path"]))]
+pub struct DataSource {
+    /// `lab:NAME`, a file (JSONL, JSON, CSV or TSV), a folder or a glob; `${VAR}` is replaced by the environment variable.
+    pub path: String,
+    /// How many rows to take, after `filter` and `skip`; `null` for all.
+    #[schemars(range(min = 1))]
+    pub rows: Option<usize>,
+    /// Rows to pass over first, after `filter`.
+    pub skip: usize,
+    /// Which column holds what, where the file's names differ from the usual ones.
+    pub columns: Columns,
+    /// Keep rows whose fields have these values; a list means one of them.
+    pub filter: IndexMap<String, Value>,
+    /// Text of the prompt with `{field}` placeholders, instead of the prompt column as it is.
+    pub template: Option<String>,
+    /// System message put before a chat prompt.
+    pub system: Option<String>,
+    /// Whether plain prompts become chat messages; `null`: when the model has a chat template.
+    pub chat: Option<bool>,
+    /// Whether training visits the rows in random order (from the seed). Suites keep the order of the file.
+    pub shuffle: bool,
+}
+
+impl Default for DataSource {
+    fn default() -> Self {
+        DataSource {
+            path: String::new(),
+            rows: None,
+            skip: 0,
+            columns: Columns::default(),
+            filter: IndexMap::new(),
+            template: None,
+            system: None,
+            chat: None,
+            shuffle: true,
+        }
+    }
+}
+
+/// Names of the columns that hold a row's parts; `null` means the usual name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Columns {
+    /// Column of the prompt (usual name `prompt`).
+    pub prompt: Option<String>,
+    /// Column of the completion (usual name `completion`).
+    pub completion: Option<String>,
+    /// Column of a whole dialogue as a list of `{role, content}` (usual name `messages`).
+    pub messages: Option<String>,
+    /// Column of a plain text without a prompt (usual name `text`).
+    pub text: Option<String>,
+    /// Column of the reference answer that scorers compare with (usual name `answer`).
+    pub answer: Option<String>,
+    /// Column of the row's identity (usual name `id`); without one it is the file and the line.
+    pub id: Option<String>,
+}
+
+/// What a data source's path means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// Rows that the lab generates, by name (without `lab:`).
+    Lab(String),
+    /// A file, folder or glob, with environment variables replaced.
+    File(PathBuf),
+}
+
+impl DataSource {
+    /// Where the rows are. Errors when the path names an environment variable that is not set.
+    pub fn location(&self) -> Result<Location, RecipeError> {
+        match self.path.strip_prefix("lab:") {
+            Some(name) => Ok(Location::Lab(name.to_string())),
+            None => Ok(Location::File(PathBuf::from(expand_env(&self.path)?))),
+        }
+    }
+}
+
+/// Replaces each `${NAME}` by the environment variable of that name.
+///
+/// Errors when a variable is not set or a `${` is not closed.
+pub fn expand_env(text: &str) -> Result<String, RecipeError> {
+    expand_with(text, |name| std::env::var(name).ok())
+}
+
+fn expand_with(text: &str, get: impl Fn(&str) -> Option<String>) -> Result<String, RecipeError> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 2..];
+        let end = after.find('}').ok_or_else(|| RecipeError::Unclosed { text: text.to_string() })?;
+        let name = &after[..end];
+        match get(name) {
+            Some(value) => out.push_str(&value),
+            None => return Err(RecipeError::Environment { text: text.to_string(), name: name.to_string() }),
+        }
+        rest = &after[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(name: &str) -> Option<String> {
+        (name == "HERE").then(|| "/data".to_string())
+    }
+
+    #[test]
+    fn environment_variables_are_replaced() {
+        assert_eq!(expand_with("${HERE}/a/${HERE}.csv", get).unwrap(), "/data/a//data.csv");
+        assert_eq!(expand_with("plain $x", get).unwrap(), "plain $x");
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        assert_eq!(
+            expand_with("${GONE}/a", get).unwrap_err().to_string(),
+            "`${GONE}/a` needs the environment variable GONE, which is not set; set it (GONE=… temper …) or write the path out"
+        );
+        assert_eq!(
+            expand_with("a${HERE", get).unwrap_err().to_string(),
+            "`a${HERE` has a `${` without `}`; write `${NAME}`"
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! The recipe itself and its smallest parts.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{DataSource, Gate, Lab, ScorerSpec, Stage, Suite};
+
+/// A whole recipe. Field order is the order in which the keys are written out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name", "model", "arms"]))]
+pub struct Recipe {
+    /// Name of the run: its folder under `out`. Letters, digits, `.`, `_` and `-`.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    pub name: String,
+    /// One sentence for the report.
+    pub description: Option<String>,
+    /// Seed of every random draw of the run: data order, sampling, evaluation.
+    pub seed: u64,
+    /// The base model that every arm starts from.
+    pub model: ModelRef,
+    /// The miniature world behind `lab:` models and data.
+    pub lab: Lab,
+    /// Compute budget that each arm may spend; `null` for none.
+    pub budget: Option<Budget>,
+    /// Data sources by name, for stages to refer to.
+    pub data: IndexMap<String, DataSource>,
+    /// Scorers with parameters, by name. Built-in types without parameters need no entry.
+    pub scorers: IndexMap<String, ScorerSpec>,
+    /// Suites by name: items that every checkpoint is measured on.
+    pub suites: IndexMap<String, Suite>,
+    /// Arms by name: sequences of stages from the base model, compared with each other.
+    pub arms: IndexMap<String, Arm>,
+    /// Rules that a checkpoint must meet for its arm to go on.
+    pub gates: Vec<Gate>,
+    /// When the suites are run.
+    pub evaluate: EvaluateWhen,
+    /// Sample completions per suite and checkpoint that the report shows.
+    pub show_samples: usize,
+    /// Folder that runs are written to. Not part of the digest.
+    pub out: String,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Recipe {
+            name: String::new(),
+            description: None,
+            seed: 0,
+            model: ModelRef::default(),
+            lab: Lab::default(),
+            budget: None,
+            data: IndexMap::new(),
+            scorers: IndexMap::new(),
+            suites: IndexMap::new(),
+            arms: IndexMap::new(),
+            gates: Vec::new(),
+            evaluate: EvaluateWhen::default(),
+            show_samples: 4,
+            out: "runs".into(),
+        }
+    }
+}
+
+/// Where the base model comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["path"]))]
+pub struct ModelRef {
+    /// `lab:base` (pre-trained on the lab's corpus) or a Hugging Face model directory; `${VAR}` is replaced by the
+    /// environment variable.
+    pub path: String,
+}
+
+/// What one arm may spend.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["flops"]))]
+pub struct Budget {
+    /// Floating-point operations of sampling and training per arm; evaluation is not counted.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub flops: f64,
+}
+
+/// When suites are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluateWhen {
+    /// On the base model and after every stage that makes a checkpoint.
+    #[default]
+    EachStage,
+    /// On the base model and on the last checkpoint of every arm.
+    Final,
+}
+
+/// One sequence of stages from the base model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["stages"]))]
+pub struct Arm {
+    /// One sentence for the report.
+    pub description: Option<String>,
+    /// The stages, in order; each starts from the checkpoint before it unless its `init` says otherwise.
+    #[schemars(length(min = 1))]
+    pub stages: Vec<Stage>,
+}
