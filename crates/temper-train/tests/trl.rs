@@ -1,0 +1,150 @@
+//! Losses and advantages compared with the numbers of TRL's trainers (`tools/fixtures/trl_losses.py`).
+
+use serde::Deserialize;
+use temper_train::algorithms::advantage::{Scale, advantages, mean_std, weighted_reward, zero_spread};
+use temper_train::algorithms::grpo::{Completion, Objective, Reduction, StepTotals, grpo};
+use temper_train::algorithms::sft::nll;
+
+#[derive(Deserialize)]
+struct Fixture {
+    grpo: Vec<GrpoCase>,
+    advantages: Vec<AdvantageCase>,
+    sft: Vec<SftCase>,
+}
+
+#[derive(Deserialize)]
+struct GrpoCase {
+    loss_type: String,
+    beta: f64,
+    epsilon: f64,
+    epsilon_high: f64,
+    max_completion_length: usize,
+    completions: Vec<CompletionCase>,
+    loss: f64,
+    grad: Vec<Vec<f64>>,
+    clip_low_mean: Option<f64>,
+    clip_high_mean: Option<f64>,
+    kl: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct CompletionCase {
+    advantage: f64,
+    mask: Vec<u8>,
+    logprobs: Vec<f64>,
+    old: Vec<f64>,
+    r#ref: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct AdvantageCase {
+    name: String,
+    scale: String,
+    group_size: usize,
+    weights: Vec<f64>,
+    rewards: Vec<Vec<Option<f64>>>,
+    advantages: Vec<f64>,
+    reward: f64,
+    reward_std: f64,
+    frac_reward_zero_std: f64,
+}
+
+#[derive(Deserialize)]
+struct SftCase {
+    sequences: Vec<SftSequence>,
+    normaliser: f64,
+    loss: f64,
+}
+
+#[derive(Deserialize)]
+struct SftSequence {
+    logprobs: Vec<f64>,
+    mask: Vec<f64>,
+}
+
+fn fixture() -> Fixture {
+    serde_json::from_str(include_str!("fixtures/trl_losses.json")).unwrap()
+}
+
+#[track_caller]
+fn close(a: f64, b: f64, what: &str) {
+    assert!((a - b).abs() <= 1e-5, "{what}: {a}, TRL {b}");
+}
+
+#[test]
+fn grpo_losses_and_gradients() {
+    let cases = fixture().grpo;
+    assert_eq!(cases.len(), 21);
+    for (at, case) in cases.iter().enumerate() {
+        let what = format!("case {at} ({}, beta {})", case.loss_type, case.beta);
+        let reduction = match case.loss_type.as_str() {
+            "grpo" => Reduction::Grpo,
+            "dr_grpo" => Reduction::DrGrpo,
+            _ => Reduction::Dapo,
+        };
+        let objective = Objective { epsilon_low: case.epsilon, epsilon_high: case.epsilon_high, beta: case.beta };
+        let trainable = |c: &CompletionCase| c.mask.iter().map(|m| usize::from(*m)).sum::<usize>();
+        let totals = StepTotals {
+            completions: case.completions.len(),
+            tokens: case.completions.iter().map(trainable).sum(),
+            max_completion_length: case.max_completion_length,
+        };
+        let (mut loss, mut low, mut high, mut kl) = (0.0, 0, 0, 0.0);
+        for (c, grad) in case.completions.iter().zip(&case.grad) {
+            let mask: Vec<bool> = c.mask.iter().map(|m| *m == 1).collect();
+            let completion = Completion {
+                logprobs: &c.logprobs,
+                old_logprobs: &c.old,
+                ref_logprobs: Some(&c.r#ref),
+                mask: &mask,
+                advantage: c.advantage,
+            };
+            let out = grpo(&completion, &objective, reduction.weight(&totals, trainable(c)));
+            loss += out.token_loss.loss;
+            (low, high, kl) = (low + out.clipped_low, high + out.clipped_high, kl + out.kl_sum);
+            for (a, b) in out.token_loss.grad.iter().zip(grad) {
+                close(*a, *b, &format!("{what}: gradient"));
+            }
+        }
+        close(loss, case.loss, &what);
+        let tokens = totals.tokens as f64;
+        for (ours, theirs) in [(low as f64, case.clip_low_mean), (high as f64, case.clip_high_mean), (kl, case.kl)] {
+            if let Some(theirs) = theirs {
+                close(ours / tokens, theirs, &format!("{what}: logged mean"));
+            }
+        }
+    }
+}
+
+#[test]
+fn advantages_and_reward_statistics() {
+    for case in fixture().advantages {
+        let what = format!("{} ({})", case.name, case.scale);
+        let scale = match case.scale.as_str() {
+            "group" => Scale::Group,
+            "batch" => Scale::Batch,
+            _ => Scale::None,
+        };
+        let rewards: Vec<Option<f64>> = case.rewards.iter().map(|r| weighted_reward(r, &case.weights)).collect();
+        for (a, b) in advantages(&rewards, case.group_size, scale).iter().zip(&case.advantages) {
+            close(*a, *b, &what);
+        }
+        let (mean, std) = mean_std(&rewards);
+        close(mean.unwrap(), case.reward, &format!("{what}: mean"));
+        close(std.unwrap(), case.reward_std, &format!("{what}: std"));
+        // TRL logs the batch's spread under `batch`, and does not count groups of one scorable completion.
+        if scale != Scale::Batch && case.name != "one scorable" {
+            let groups: Vec<_> = rewards.chunks(case.group_size).collect();
+            let flat = groups.iter().filter(|g| zero_spread(g)).count() as f64 / groups.len() as f64;
+            close(flat, case.frac_reward_zero_std, &format!("{what}: zero spread"));
+        }
+    }
+}
+
+#[test]
+fn sft_loss() {
+    for case in fixture().sft {
+        let loss: f64 = case.sequences.iter().map(|s| nll(&s.logprobs, &s.mask, case.normaliser).loss).sum();
+        close(loss, case.loss, "sft");
+    }
+}
