@@ -1,1 +1,34 @@
 //! The transformer: kernels, model, cache, optimiser, sampling, weights on disk. Knows no text.
+//!
+//! A [`Model`] is one flat arena of parameters with a Hugging Face name for each tensor. [`Model::score`] computes
+//! log-probabilities of a [`Packed`] batch, [`Model::backprop`] adds the gradient of a loss of those log-probabilities
+//! to a [`Grads`] arena, [`AdamW`] turns gradients into a step, and [`generate`] samples. There is no automatic
+//! differentiation: every operation in `ops/` has its backward beside it.
+//!
+//! Everything is deterministic: an element of a product is computed by one thread in one fixed order, so results
+//! depend neither on the number of threads nor on what else is in a batch. The log-probability of a sampled token is,
+//! to the bit, the one that [`Model::score`] computes for the same sequence.
+
+mod batch;
+mod config;
+mod config_json;
+mod decode;
+mod error;
+mod hf;
+mod memory;
+mod model;
+mod optim;
+mod real;
+mod rng;
+mod sample;
+
+pub use batch::Packed;
+pub use config::{Arch, AttentionBias, ModelConfig, Rope, RopeScaling};
+pub use decode::{KvCache, LogSoftmax, Positions};
+pub use error::EngineError;
+pub use memory::peak_memory_bytes;
+pub use model::{Grads, Model, TensorInfo, TokenGrads, TokenStats};
+pub use optim::{AdamW, AdamWConfig};
+pub use real::Real;
+pub use rng::{Key, shuffle};
+pub use sample::{Completion, Finish, Request, SamplingParams, generate};

@@ -1,0 +1,66 @@
+//! What can go wrong, with what to do about it.
+
+use std::path::PathBuf;
+
+/// An error of the engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}; check that the path exists and that there is space and permission", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A field of `config.json` is missing or has a value that the engine cannot use.
+    #[error("config.json, field `{field}`: {problem}")]
+    Config {
+        /// The key.
+        field: String,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
+    /// The model family is not supported.
+    #[error(
+        "architecture `{name}` is not supported; use LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM or MistralForCausalLM"
+    )]
+    Unsupported {
+        /// As in `config.json`.
+        name: String,
+    },
+    /// A weights or state file is damaged or does not fit the model.
+    #[error("{}: {problem}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, which tensor, and what to do.
+        problem: String,
+    },
+    /// A token id is not a row of the embedding.
+    #[error(
+        "token id {id} is outside the model's vocabulary of {vocab_size}; use the tokenizer that belongs to the model"
+    )]
+    Token {
+        /// The id.
+        id: u32,
+        /// Rows of the embedding.
+        vocab_size: usize,
+    },
+    /// A gradient is NaN or infinite; the step was not made.
+    #[error(
+        "the gradient of `{tensor}` is not finite and the step was not made; lower the learning rate, or look for an unusual row in the batch"
+    )]
+    NotFinite {
+        /// Name of the first such tensor.
+        tensor: String,
+    },
+}
+
+impl EngineError {
+    /// Wraps an error of the file system.
+    pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        EngineError::Io { path: path.into(), source }
+    }
+}

@@ -1,0 +1,227 @@
+//! The model: one flat arena of parameters with named views.
+
+use std::ops::Range;
+
+use crate::rng::Key;
+use crate::{ModelConfig, Packed, Real};
+
+/// Name, shape and place of a tensor in the arena.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Hugging Face name.
+    pub name: String,
+    /// `[out, in]` for a projection, `[n]` for a norm or bias.
+    pub shape: Vec<usize>,
+    /// Elements in the arena.
+    pub range: Range<usize>,
+}
+
+impl TensorInfo {
+    /// Whether weight decay applies: matrices yes, norms and biases no.
+    pub fn decays(&self) -> bool {
+        self.shape.len() > 1
+    }
+}
+
+/// Names, shapes and places of all tensors of a model, in the order of the arena.
+///
+/// Tensors that are multiplied together lie side by side: query, key and value weights (and biases); gate and up
+/// weights (and biases).
+pub(crate) fn layout(config: &ModelConfig) -> Vec<TensorInfo> {
+    let (d, f, hd) = (config.hidden_size, config.intermediate_size, config.head_dim);
+    let (q, kv) = (config.q_size(), config.kv_size());
+    let mut tensors: Vec<TensorInfo> = Vec::new();
+    let mut add = |name: String, shape: &[usize]| {
+        let start = tensors.last().map_or(0, |t| t.range.end);
+        let end = start + shape.iter().product::<usize>();
+        tensors.push(TensorInfo { name, shape: shape.to_vec(), range: start..end });
+    };
+    add("model.embed_tokens.weight".into(), &[config.vocab_size, d]);
+    for layer in 0..config.num_layers {
+        let name = |suffix: &str| format!("model.layers.{layer}.{suffix}");
+        add(name("input_layernorm.weight"), &[d]);
+        add(name("self_attn.q_proj.weight"), &[q, d]);
+        add(name("self_attn.k_proj.weight"), &[kv, d]);
+        add(name("self_attn.v_proj.weight"), &[kv, d]);
+        if config.attention_bias.qkv {
+            add(name("self_attn.q_proj.bias"), &[q]);
+            add(name("self_attn.k_proj.bias"), &[kv]);
+            add(name("self_attn.v_proj.bias"), &[kv]);
+        }
+        if config.qk_norm {
+            add(name("self_attn.q_norm.weight"), &[hd]);
+            add(name("self_attn.k_norm.weight"), &[hd]);
+        }
+        add(name("self_attn.o_proj.weight"), &[d, q]);
+        if config.attention_bias.o {
+            add(name("self_attn.o_proj.bias"), &[d]);
+        }
+        add(name("post_attention_layernorm.weight"), &[d]);
+        add(name("mlp.gate_proj.weight"), &[f, d]);
+        add(name("mlp.up_proj.weight"), &[f, d]);
+        if config.mlp_bias {
+            add(name("mlp.gate_proj.bias"), &[f]);
+            add(name("mlp.up_proj.bias"), &[f]);
+        }
+        add(name("mlp.down_proj.weight"), &[d, f]);
+        if config.mlp_bias {
+            add(name("mlp.down_proj.bias"), &[d]);
+        }
+    }
+    add("model.norm.weight".into(), &[d]);
+    if !config.tie_word_embeddings {
+        add("lm_head.weight".into(), &[config.vocab_size, d]);
+    }
+    tensors
+}
+
+/// A decoder-only transformer: parameters and how to run them.
+#[derive(Clone, Debug)]
+pub struct Model<F = f32> {
+    config: ModelConfig,
+    tensors: Vec<TensorInfo>,
+    params: Vec<F>,
+}
+
+impl<F: Real> Model<F> {
+    /// A model with all parameters zero, to be filled through [`Model::params_mut`].
+    pub fn zeros(config: ModelConfig) -> Self {
+        let tensors = layout(&config);
+        let n = tensors.last().map_or(0, |t| t.range.end);
+        Model { config, tensors, params: vec![F::default(); n] }
+    }
+
+    /// A model with random parameters: normal(0, 0.02), norms 1, biases 0. A function of `config` and `seed`.
+    pub fn random(config: ModelConfig, seed: u64) -> Self {
+        let mut model = Self::zeros(config);
+        let key = Key::new(seed).fold_str("init");
+        for tensor in &model.tensors {
+            let values = &mut model.params[tensor.range.clone()];
+            if tensor.shape.len() > 1 {
+                let key = key.fold_str(&tensor.name);
+                for (i, value) in values.iter_mut().enumerate() {
+                    *value = F::from_f64(0.02 * key.fold(i as u64).normal());
+                }
+            } else if tensor.name.ends_with("norm.weight") {
+                values.fill(F::from_f64(1.0));
+            }
+        }
+        model
+    }
+
+    /// The same model in another number type.
+    pub fn cast<G: Real>(&self) -> Model<G> {
+        let mut model = Model::zeros(self.config.clone());
+        for (to, from) in model.params.iter_mut().zip(&self.params) {
+            *to = G::from_f64(from.to_f64());
+        }
+        model
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Number of parameters.
+    pub fn num_params(&self) -> usize {
+        self.params.len()
+    }
+
+    /// All parameters, in the order of [`Model::tensors`].
+    pub fn params(&self) -> &[F] {
+        &self.params
+    }
+
+    /// All parameters, to be changed. Packed copies of weights are renewed before their next use.
+    pub fn params_mut(&mut self) -> &mut [F] {
+        &mut self.params
+    }
+
+    /// Names, shapes and places of the tensors.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    /// Log-probabilities without gradient. `select[t]`: whether the log-probability of token `t` given the tokens
+    /// before it in its segment is wanted; at other positions, and at the first token of a segment, the results are 0.
+    /// Logits are divided by `temperature`.
+    pub fn score(&self, batch: &Packed, _temperature: F, _select: &[bool]) -> TokenStats<F> {
+        TokenStats::zeros(batch.len())
+    }
+
+    /// Forward, loss and backward; adds the gradient to `grads`. `loss` maps the statistics of the selected tokens to
+    /// the loss's derivative with respect to each log-probability (and entropy).
+    pub fn backprop<L: FnOnce(&TokenStats<F>) -> TokenGrads<F>>(
+        &self,
+        batch: &Packed,
+        temperature: F,
+        select: &[bool],
+        _grads: &mut Grads<F>,
+        loss: L,
+    ) -> TokenStats<F> {
+        let stats = self.score(batch, temperature, select);
+        loss(&stats);
+        stats
+    }
+}
+
+/// Per-token results, each of length `T`, 0 where not selected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenStats<F> {
+    /// Log-probability of the token given the tokens before it.
+    pub logprobs: Vec<F>,
+    /// Entropy in nats of the distribution that the token was drawn from.
+    pub entropy: Vec<F>,
+    /// Whether the token is the most probable one.
+    pub correct: Vec<bool>,
+}
+
+impl<F: Real> TokenStats<F> {
+    /// All zero.
+    pub fn zeros(len: usize) -> Self {
+        TokenStats { logprobs: vec![F::default(); len], entropy: vec![F::default(); len], correct: vec![false; len] }
+    }
+}
+
+/// Derivatives of a loss, each of length `T`; values at unselected positions are ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenGrads<F> {
+    /// With respect to each log-probability.
+    pub logprobs: Vec<F>,
+    /// With respect to each entropy.
+    pub entropy: Option<Vec<F>>,
+}
+
+/// Gradients of all parameters, in one arena of the model's layout.
+#[derive(Clone, Debug)]
+pub struct Grads<F = f32> {
+    values: Vec<F>,
+}
+
+impl<F: Real> Grads<F> {
+    /// Zero gradients for `model`.
+    pub fn zeros(model: &Model<F>) -> Self {
+        Grads { values: vec![F::default(); model.num_params()] }
+    }
+
+    /// Sets all to zero.
+    pub fn zero(&mut self) {
+        self.values.fill(F::default());
+    }
+
+    /// Euclidean norm over all parameters, computed in `f64` in a fixed order.
+    pub fn norm(&self) -> f64 {
+        self.values.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt()
+    }
+
+    /// All gradients, in the order of [`Model::tensors`].
+    pub fn as_slice(&self) -> &[F] {
+        &self.values
+    }
+
+    /// All gradients, to be changed.
+    pub fn as_mut_slice(&mut self) -> &mut [F] {
+        &mut self.values
+    }
+}
