@@ -10,10 +10,8 @@
 /// assert_eq!(last_boxed(r"\boxed 5"), None);
 /// ```
 pub fn last_boxed(text: &str) -> Option<&str> {
-    let mut starts: Vec<usize> = ["\\boxed", "\\fbox"]
-        .iter()
-        .flat_map(|tag| text.match_indices(tag).map(|(at, tag)| at + tag.len()))
-        .collect();
+    let mut starts: Vec<usize> =
+        ["\\boxed", "\\fbox"].iter().flat_map(|tag| text.match_indices(tag).map(|(at, tag)| at + tag.len())).collect();
     starts.sort_unstable();
     starts.into_iter().rev().find_map(|start| {
         let rest = text[start..].trim_start();
@@ -23,7 +21,7 @@ pub fn last_boxed(text: &str) -> Option<&str> {
 }
 
 /// Position of the `}` that closes a `{` just before `body`.
-fn balanced(body: &str) -> Option<usize> {
+pub(crate) fn balanced(body: &str) -> Option<usize> {
     let (mut depth, mut escaped) = (1usize, false);
     for (at, c) in body.char_indices() {
         match c {
@@ -58,10 +56,7 @@ mod tests {
     #[test]
     fn braces_balance_and_escapes_do_not_count() {
         assert_eq!(last_boxed(r"\boxed{\{1, 2\}}"), Some(r"\{1, 2\}"));
-        assert_eq!(
-            last_boxed(r"\boxed{\text{a} + {b}}"),
-            Some(r"\text{a} + {b}")
-        );
+        assert_eq!(last_boxed(r"\boxed{\text{a} + {b}}"), Some(r"\text{a} + {b}"));
         assert_eq!(last_boxed(r"\boxed{答案}"), Some("答案"));
         assert_eq!(last_boxed(r"\boxed{}"), Some(""));
         assert_eq!(last_boxed("no box"), None);

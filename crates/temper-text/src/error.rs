@@ -15,7 +15,7 @@ pub enum TextError {
         /// What the operating system said.
         source: std::io::Error,
         /// What to do.
-        remedy: &'static str,
+        remedy: String,
     },
     /// A file is not what it should be.
     #[error("{}: {what}. {remedy}", file.display())]
@@ -27,12 +27,71 @@ pub enum TextError {
         /// What to do.
         remedy: String,
     },
-    /// Text or a dialogue cannot be encoded.
-    #[error("{what}. {remedy}")]
-    Encode {
-        /// What is wrong.
+    /// The chat template cannot render a dialogue.
+    #[error("{}: {what}. {remedy}", file.display())]
+    Template {
+        /// The file that holds the template.
+        file: PathBuf,
+        /// What the template said, and where.
         what: String,
         /// What to do.
         remedy: String,
     },
+    /// The model has no chat template, and the input is a dialogue.
+    #[error(
+        "{}: there is no chat template, and the input is a dialogue. Add chat_template.jinja to the model directory, or \
+         give plain text (`chat: false` on the data source)", dir.display()
+    )]
+    NoChatTemplate {
+        /// The tokenizer's directory.
+        dir: PathBuf,
+    },
+    /// Text begins with the BOS token twice.
+    #[error(
+        "the encoded {what} begins with {bos} twice: {excerpt:?}. Remove {bos} from the text or from the chat template; one of \
+         the two is added by the tokenizer"
+    )]
+    DoubleBos {
+        /// `text`, `prompt` or `dialogue`.
+        what: &'static str,
+        /// The token.
+        bos: String,
+        /// How the text begins.
+        excerpt: String,
+    },
+    /// No token is known to end a completion.
+    #[error("{}: no stop token is known: {what}. {remedy}", dir.display())]
+    NoStop {
+        /// The tokenizer's directory.
+        dir: PathBuf,
+        /// Why.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A completion that cannot be learned.
+    #[error("{what}. {remedy}")]
+    Completion {
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The tokenizer failed on a text.
+    #[error("the tokenizer cannot encode {excerpt:?}: {what}. Check the row's text, or tokenizer.json")]
+    Encode {
+        /// How the text begins.
+        excerpt: String,
+        /// What the tokenizer said.
+        what: String,
+    },
+}
+
+/// The first characters of a text, for messages.
+pub(crate) fn excerpt(text: &str) -> String {
+    const CHARS: usize = 80;
+    match text.char_indices().nth(CHARS) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
 }

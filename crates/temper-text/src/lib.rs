@@ -5,12 +5,19 @@
 //! [`language`] read completions and need no tokenizer.
 
 pub mod boxed;
+mod chat;
 mod error;
+mod example;
+mod files;
+mod json;
 pub mod language;
 mod message;
 pub mod thinking;
 mod tokenizer;
+mod turn;
 
+pub use chat::ChatTemplate;
 pub use error::TextError;
+pub use example::{EncodedPrompt, Example};
 pub use message::{Message, Prompt};
-pub use tokenizer::{EncodedPrompt, Example, Tokenizer};
+pub use tokenizer::Tokenizer;

@@ -14,10 +14,7 @@ pub struct Message {
 impl Message {
     /// A turn of the given role.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            role: role.into(),
-            content: content.into(),
-        }
+        Self { role: role.into(), content: content.into() }
     }
 
     /// A `system` turn.
@@ -59,11 +56,7 @@ impl Prompt {
             Self::Text(text) => text.clone(),
             Self::Chat(messages) => match messages.as_slice() {
                 [only] => only.content.clone(),
-                many => many
-                    .iter()
-                    .map(|m| format!("{}: {}", m.role, m.content))
-                    .collect::<Vec<_>>()
-                    .join("\n\n"),
+                many => many.iter().map(|m| format!("{}: {}", m.role, m.content)).collect::<Vec<_>>().join("\n\n"),
             },
         }
     }
@@ -72,12 +65,9 @@ impl Prompt {
     pub fn request(&self) -> &str {
         match self {
             Self::Text(text) => text,
-            Self::Chat(messages) => messages
-                .iter()
-                .rev()
-                .find(|m| m.role == "user")
-                .or(messages.last())
-                .map_or("", |m| m.content.as_str()),
+            Self::Chat(messages) => {
+                messages.iter().rev().find(|m| m.role == "user").or(messages.last()).map_or("", |m| m.content.as_str())
+            }
         }
     }
 }

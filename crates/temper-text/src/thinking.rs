@@ -33,20 +33,46 @@ pub fn split(text: &str) -> Split<'_> {
         None => (text, "", false),
     };
     match inside.find(OPEN) {
-        Some(at) => Split {
-            thinking: Some(inside[at + OPEN.len()..].trim()),
-            answer,
-            closed,
-        },
-        None if closed => Split {
-            thinking: Some(inside.trim()),
-            answer,
-            closed,
-        },
-        None => Split {
-            thinking: None,
-            answer: text,
-            closed: false,
-        },
+        Some(at) => Split { thinking: Some(inside[at + OPEN.len()..].trim()), answer, closed },
+        None if closed => Split { thinking: Some(inside.trim()), answer, closed },
+        None => Split { thinking: None, answer: text, closed: false },
+    }
+}
+
+/// What a prompt has opened of the completion: its end from the last `<think>` when only white space follows that tag,
+/// else nothing.
+pub fn prefill(prompt: &str) -> &str {
+    match prompt.rfind(OPEN) {
+        Some(at) if prompt[at + OPEN.len()..].trim().is_empty() => &prompt[at..],
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> (Option<&str>, &str, bool) {
+        let s = split(text);
+        (s.thinking, s.answer, s.closed)
+    }
+
+    #[test]
+    fn a_completion_splits_at_its_last_closing_tag() {
+        assert_eq!(parts("just an answer"), (None, "just an answer", false));
+        assert_eq!(parts("<think>a</think>b"), (Some("a"), "b", true));
+        assert_eq!(parts("a</think>b"), (Some("a"), "b", true));
+        assert_eq!(parts("<think>a</think>b</think>\n\nc "), (Some("a</think>b"), "c", true));
+        assert_eq!(parts("<think>a"), (Some("a"), "", false));
+        assert_eq!(parts("<think></think>"), (Some(""), "", true));
+        assert_eq!(parts(""), (None, "", false));
+    }
+
+    #[test]
+    fn an_open_tag_at_the_end_of_a_prompt_is_a_prefill() {
+        assert_eq!(prefill("<|assistant|><think>\n"), "<think>\n");
+        assert_eq!(prefill("<|assistant|><think>\n\n</think>\n\n"), "");
+        assert_eq!(prefill("what does <think> mean?"), "");
+        assert_eq!(prefill(""), "");
     }
 }

@@ -1,110 +1,337 @@
 //! The tokenizer of a Hugging Face directory.
 
-use crate::{Message, Prompt, TextError};
+use crate::chat::ChatTemplate;
+use crate::error::excerpt;
+use crate::files::{self, Files};
+use crate::turn::TurnEnd;
+use crate::{Message, TextError};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use tokenizers::AddedToken;
 
-/// A prompt as the model sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncodedPrompt {
-    /// Token ids of `text`.
-    pub ids: Vec<u32>,
-    /// The rendered text.
-    pub text: String,
-    /// What the prompt already wrote of the completion, e.g. `"<think>\n"` when the chat template opens the thinking;
-    /// empty otherwise. The text of a sample is `prefill + completion`.
-    pub prefill: String,
-}
-
-/// A training example.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
-    /// Token ids of prompt, completion and turn end.
-    pub ids: Vec<u32>,
-    /// Whether a token is a target, for each of `ids`.
-    pub trainable: Vec<bool>,
-}
+/// The special tokens that a chat template may print, by the name of their variable.
+const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// Text to token ids and back, and dialogues to text.
-pub struct Tokenizer {}
+///
+/// Text is encoded by `tokenizer.json`, whose truncation and padding settings are ignored: nothing is cut or filled
+/// silently.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    files: Files,
+    template: Option<ChatTemplate>,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    pad: Option<u32>,
+    special: BTreeSet<u32>,
+    configured_stops: Vec<u32>,
+    vocab_size: usize,
+    turn_end: TurnEnd,
+}
 
-impl Tokenizer {
-    /// Reads `tokenizer.json` and the files beside it.
-    pub fn load(_dir: &Path) -> Result<Self, TextError> {
-        Err(unfinished())
-    }
-    /// Writes all tokenizer files into `dir`, byte for byte as they were read.
-    pub fn save(&self, _dir: &Path) -> Result<(), TextError> {
-        Err(unfinished())
-    }
-    /// Largest token id plus one, added tokens included.
-    pub fn vocab_size(&self) -> usize {
-        0
-    }
-    /// Token ids of `text`.
-    pub fn encode(&self, _text: &str, _add_special_tokens: bool) -> Result<Vec<u32>, TextError> {
-        Err(unfinished())
-    }
-    /// The text of token ids.
-    pub fn decode(&self, _ids: &[u32], _skip_special: bool) -> String {
-        String::new()
-    }
-    /// The token of one id as it stands in the vocabulary.
-    pub fn token(&self, _id: u32) -> String {
-        String::new()
-    }
-    /// Beginning-of-sequence token.
-    pub fn bos(&self) -> Option<u32> {
-        None
-    }
-    /// End-of-sequence token.
-    pub fn eos(&self) -> Option<u32> {
-        None
-    }
-    /// Padding token.
-    pub fn pad(&self) -> Option<u32> {
-        None
-    }
-    /// Tokens that end a completion.
-    pub fn stop_ids(&self) -> Vec<u32> {
-        Vec::new()
-    }
-    /// Whether dialogues can be rendered.
-    pub fn has_chat_template(&self) -> bool {
-        false
-    }
-    /// A dialogue as text.
-    pub fn render(
-        &self,
-        _messages: &[Message],
-        _add_generation_prompt: bool,
-    ) -> Result<String, TextError> {
-        Err(unfinished())
-    }
-    /// A prompt as ids, ready to be continued.
-    pub fn encode_prompt(&self, _prompt: &Prompt) -> Result<EncodedPrompt, TextError> {
-        Err(unfinished())
-    }
-    /// Prompt, completion and turn end, with the mask of what is learned.
-    pub fn encode_example(
-        &self,
-        _prompt: &Prompt,
-        _completion: &str,
-    ) -> Result<Example, TextError> {
-        Err(unfinished())
-    }
-    /// A whole dialogue as ids.
-    pub fn encode_messages(&self, _messages: &[Message]) -> Result<Vec<u32>, TextError> {
-        Err(unfinished())
-    }
-    /// SHA-256 of the tokenizer's files.
-    pub fn digest(&self) -> String {
-        String::new()
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("dir", &self.files.dir)
+            .field("vocab_size", &self.vocab_size)
+            .field("stop_ids", &self.stop_ids())
+            .finish_non_exhaustive()
     }
 }
 
-fn unfinished() -> TextError {
-    TextError::Encode {
-        what: "the tokenizer is unfinished".into(),
-        remedy: "finish it".into(),
+impl Tokenizer {
+    /// Reads `tokenizer.json` and, where present, `tokenizer_config.json`, `chat_template.jinja` (which wins over the
+    /// template in the configuration), `special_tokens_map.json` and `generation_config.json`.
+    ///
+    /// # Errors
+    /// A file is missing, cannot be read or is malformed; the chat template does not compile; a named special token is
+    /// not in the vocabulary.
+    pub fn load(dir: &Path) -> Result<Self, TextError> {
+        Self::from_files(Files::read(dir)?)
+    }
+
+    /// As [`load`](Self::load), from the bytes of the files by name. `origin` stands for the directory in messages.
+    pub fn from_bytes(files: BTreeMap<String, Vec<u8>>, origin: &Path) -> Result<Self, TextError> {
+        Self::from_files(Files { dir: origin.to_owned(), bytes: files })
+    }
+
+    fn from_files(files: Files) -> Result<Self, TextError> {
+        let json = files.bytes.get(files::TOKENIZER).map_or(&[][..], Vec::as_slice);
+        let mut inner = tokenizers::Tokenizer::from_bytes(json)
+            .map_err(|e| files.malformed(files::TOKENIZER, format!("not a tokenizer: {e}")))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|e| files.malformed(files::TOKENIZER, e.to_string()))?;
+        let config = files.object(files::CONFIG)?;
+        add_configured_tokens(&mut inner, &config, &files)?;
+
+        let map = files.object(files::SPECIAL)?;
+        let named: Vec<(String, String)> = NAMED
+            .iter()
+            .filter_map(|name| {
+                let text = token_text(config.get(*name)).or_else(|| token_text(map.get(*name)))?;
+                Some(((*name).to_owned(), text))
+            })
+            .collect();
+        let id_of = |name: &str| match named.iter().find(|(n, _)| n == name) {
+            None => Ok(None),
+            Some((_, text)) => inner.token_to_id(text).map(Some).ok_or_else(|| {
+                let file = if config.contains_key(name) { files::CONFIG } else { files::SPECIAL };
+                files.malformed(file, format!("`{name}` is {text:?}, which is not in the vocabulary"))
+            }),
+        };
+        let (bos, eos, pad) = (id_of("bos_token")?, id_of("eos_token")?, id_of("pad_token")?);
+        let generation = files.object(files::GENERATION)?;
+        let mut configured_stops: Vec<u32> = eos.into_iter().collect();
+        configured_stops.extend(generation_stops(&generation, &files)?);
+
+        let vocab = inner.get_vocab(true);
+        let vocab_size = vocab.values().max().map_or(0, |id| *id as usize + 1);
+        let special =
+            inner.get_added_tokens_decoder().iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
+        let template = match template_source(&files, &config)? {
+            None => None,
+            Some((name, source)) => Some(ChatTemplate::new(&source, named, &files.dir.join(name))?),
+        };
+        let mut tokenizer = Self {
+            inner,
+            files,
+            template,
+            bos,
+            eos,
+            pad,
+            special,
+            configured_stops,
+            vocab_size,
+            turn_end: TurnEnd::default(),
+        };
+        tokenizer.turn_end = TurnEnd::find(&tokenizer);
+        Ok(tokenizer)
+    }
+
+    /// Writes all tokenizer files into `dir`, byte for byte as they were read.
+    ///
+    /// # Errors
+    /// The directory or a file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), TextError> {
+        self.files.write(dir)
+    }
+
+    /// Largest token id plus one, added tokens included: the least number of rows that an embedding must have.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// Token ids of `text`. With `add_special_tokens` the tokens that `tokenizer.json` puts around a text (a BOS, of most
+    /// Llama models) are added. Special tokens written out in the text are recognised.
+    ///
+    /// # Errors
+    /// With `add_special_tokens`: the ids begin with BOS twice, because the text begins with one already.
+    pub fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, TextError> {
+        let ids = self.ids(text, add_special_tokens)?;
+        if add_special_tokens {
+            self.check_bos(&ids, "text", text)?;
+        }
+        Ok(ids)
+    }
+
+    pub(crate) fn ids(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, TextError> {
+        match self.inner.encode_fast(text, add_special_tokens) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(e) => Err(TextError::Encode { excerpt: excerpt(text), what: e.to_string() }),
+        }
+    }
+
+    /// Fails when `ids` begin with BOS twice.
+    pub(crate) fn check_bos(&self, ids: &[u32], what: &'static str, text: &str) -> Result<(), TextError> {
+        match (self.bos, ids) {
+            (Some(bos), [first, second, ..]) if *first == bos && *second == bos => {
+                Err(TextError::DoubleBos { what, bos: self.token(bos), excerpt: excerpt(text) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The text of token ids. Bytes that are not UTF-8 (a character cut in two) become U+FFFD. No spaces are cleaned up.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
+        self.inner.decode(ids, skip_special).unwrap_or_default()
+    }
+
+    /// The token of one id as it stands in the vocabulary; `<id N>` when there is none.
+    pub fn token(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_else(|| format!("<id {id}>"))
+    }
+
+    /// The id of a token as it stands in the vocabulary.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Beginning-of-sequence token.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// End-of-sequence token.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// Padding token.
+    pub fn pad(&self) -> Option<u32> {
+        self.pad
+    }
+
+    /// Whether `id` is a special token of `tokenizer.json`.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special.contains(&id)
+    }
+
+    /// Tokens that end a completion: the end-of-sequence token, those of `generation_config.json`, and the token with
+    /// which the chat template ends an assistant turn. Each once, in this order.
+    pub fn stop_ids(&self) -> Vec<u32> {
+        let mut ids = Vec::new();
+        for id in self.configured_stops.iter().copied().chain(self.turn_end.stop()) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// The stop tokens that configuration names, before the chat template is asked.
+    pub(crate) fn configured_stops(&self) -> &[u32] {
+        &self.configured_stops
+    }
+
+    pub(crate) fn turn_end(&self) -> &TurnEnd {
+        &self.turn_end
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.files.dir
+    }
+
+    /// Whether dialogues can be rendered.
+    pub fn has_chat_template(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// The chat template.
+    pub fn chat_template(&self) -> Option<&ChatTemplate> {
+        self.template.as_ref()
+    }
+
+    /// A dialogue as the text that the model sees, as `apply_chat_template(…, tokenize=False)` of `transformers` gives it.
+    ///
+    /// # Errors
+    /// There is no chat template, or it refuses the dialogue.
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TextError> {
+        let template =
+            self.template.as_ref().ok_or_else(|| TextError::NoChatTemplate { dir: self.files.dir.clone() })?;
+        let messages = messages.iter().map(|m| serde_json::json!({"role": m.role, "content": m.content}));
+        template.render(&messages.collect(), add_generation_prompt, &Map::new())
+    }
+
+    /// SHA-256 in hexadecimal of the tokenizer's files: their names, lengths and bytes.
+    pub fn digest(&self) -> String {
+        self.files.digest()
+    }
+}
+
+/// A special token in a configuration: a string, or an object with `content`.
+fn token_text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.clone()),
+        Value::Object(map) => map.get("content")?.as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// Adds the tokens of `added_tokens_decoder` that `tokenizer.json` lacks.
+fn add_configured_tokens(
+    inner: &mut tokenizers::Tokenizer,
+    config: &Map<String, Value>,
+    files: &Files,
+) -> Result<(), TextError> {
+    let Some(Value::Object(decoder)) = config.get("added_tokens_decoder") else {
+        return Ok(());
+    };
+    let mut missing: Vec<(u32, AddedToken)> = Vec::new();
+    for (key, value) in decoder {
+        let (Ok(id), Some(content)) = (key.parse::<u32>(), token_text(Some(value))) else {
+            let what = format!("`added_tokens_decoder` has the entry {key:?}: {value}, not an id with an object");
+            return Err(files.malformed(files::CONFIG, what));
+        };
+        if inner.token_to_id(&content).is_none() {
+            let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
+            let token = AddedToken::from(content, flag("special"))
+                .single_word(flag("single_word"))
+                .lstrip(flag("lstrip"))
+                .rstrip(flag("rstrip"))
+                .normalized(flag("normalized"));
+            missing.push((id, token));
+        }
+    }
+    missing.sort_by_key(|(id, _)| *id);
+    for (id, token) in missing {
+        let content = token.content.clone();
+        inner.add_tokens(std::slice::from_ref(&token));
+        let got = inner.token_to_id(&content);
+        if got != Some(id) {
+            let what = format!(
+                "`added_tokens_decoder` gives {content:?} the id {id}, which tokenizer.json would number {}",
+                got.map_or("not at all".into(), |got| got.to_string())
+            );
+            return Err(files.malformed(files::CONFIG, what));
+        }
+    }
+    Ok(())
+}
+
+/// `eos_token_id` of a generation configuration: an id or a list of ids.
+fn generation_stops(config: &Map<String, Value>, files: &Files) -> Result<Vec<u32>, TextError> {
+    let id = |value: &Value| {
+        value.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| {
+            let what = format!("`eos_token_id` has {value}, not a token id");
+            files.malformed(files::GENERATION, what)
+        })
+    };
+    match config.get("eos_token_id") {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(ids)) => ids.iter().map(id).collect(),
+        Some(value) => Ok(vec![id(value)?]),
+    }
+}
+
+/// The chat template and the file it stands in.
+fn template_source(files: &Files, config: &Map<String, Value>) -> Result<Option<(&'static str, String)>, TextError> {
+    if let Some(bytes) = files.bytes.get(files::TEMPLATE) {
+        return match std::str::from_utf8(bytes) {
+            Ok(source) => Ok(Some((files::TEMPLATE, source.to_owned()))),
+            Err(e) => Err(files.malformed(files::TEMPLATE, format!("not UTF-8: {e}"))),
+        };
+    }
+    let source = match config.get("chat_template") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(source)) => Some(source.clone()),
+        Some(Value::Array(list)) => {
+            let named = |name: Option<&str>| {
+                list.iter()
+                    .find(|entry| name.is_none() || entry.get("name").and_then(Value::as_str) == name)
+                    .and_then(|entry| entry.get("template")?.as_str())
+                    .map(str::to_owned)
+            };
+            named(Some("default")).or_else(|| if list.len() == 1 { named(None) } else { None })
+        }
+        Some(_) => None,
+    };
+    match source {
+        Some(source) => Ok(Some((files::CONFIG, source))),
+        None => Err(files.malformed(
+            files::CONFIG,
+            "`chat_template` is neither a text nor a list of {name, template} with one named \"default\"".into(),
+        )),
     }
 }
