@@ -2,9 +2,17 @@
 
 pub mod algorithms;
 mod budget;
+mod context;
 mod error;
+mod metrics;
 mod progress;
+pub mod schedule;
+mod stages;
+pub mod step;
 
 pub use budget::Cost;
+pub use context::{RejectOutcome, StageContext, StageOutcome, StageStatus};
 pub use error::TrainError;
+pub use metrics::METRICS_FILE;
 pub use progress::{Progress, Quiet, Total};
+pub use stages::{RejectReport, encode_documents, pretrain, run_grpo, run_reject, run_sft};
