@@ -9,7 +9,7 @@ impl Recipe {
     /// SHA-256 (hex) of the recipe as JSON with sorted keys and every default, without `out`: two recipes with the
     /// same digest describe the same run.
     pub fn digest(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
+        let mut value = self.to_json();
         if let Value::Object(map) = &mut value {
             map.remove("out");
         }

@@ -2,32 +2,77 @@
 
 use std::path::Path;
 
-use crate::{Recipe, RecipeError};
+use crate::check::{Problem, check};
+use crate::schema::schema;
+use crate::tree::{Node, Place};
+use crate::{Recipe, RecipeError, overrides};
 
 impl Recipe {
-    /// Reads a recipe file, applies overrides (`a.b.c=value`) and checks it, scorer types excepted (see
-    /// [`Recipe::validate`]).
+    /// Reads a recipe file, applies overrides (`a.b.c=value`) and checks it. Scorer types are not checked; see
+    /// [`Recipe::load_with`].
     pub fn load(file: &Path, overrides: &[String]) -> Result<Recipe, RecipeError> {
-        let text =
-            std::fs::read_to_string(file).map_err(|source| RecipeError::Read { file: file.to_path_buf(), source })?;
-        Recipe::parse(&text, &file.display().to_string(), overrides)
+        Recipe::load_with(file, overrides, &[])
     }
 
-    /// Reads a recipe from text; `origin` names it in errors.
-    pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Recipe, RecipeError> {
-        let _ = overrides;
-        let value: serde_json::Value = serde_saphyr::from_str(text)
-            .map_err(|error| RecipeError::Yaml { origin: origin.to_string(), message: error.to_string() })?;
-        serde_path_to_error::deserialize(value).map_err(|error| RecipeError::Invalid {
-            origin: origin.to_string(),
-            path: error.path().to_string(),
-            message: error.inner().to_string(),
-        })
+    /// As [`Recipe::load`], and checks that every scorer is an entry of `scorers` or one of `known_scorers`.
+    pub fn load_with(file: &Path, overrides: &[String], known_scorers: &[&str]) -> Result<Recipe, RecipeError> {
+        let text =
+            std::fs::read_to_string(file).map_err(|source| RecipeError::Read { file: file.to_path_buf(), source })?;
+        Recipe::parse(&text, &file.display().to_string(), overrides, known_scorers)
+    }
+
+    /// Reads and checks a recipe from text; `origin` names it in errors.
+    pub fn parse(
+        text: &str,
+        origin: &str,
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
+        let tree = Node::parse(text)
+            .map_err(|(place, message)| RecipeError::Yaml { origin: located(origin, &place), message })?;
+        Recipe::from_tree(tree, origin, overrides, known_scorers)
+    }
+
+    pub(crate) fn from_tree(
+        mut tree: Node,
+        origin: &str,
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
+        for text in overrides {
+            overrides::apply(&mut tree, text)?;
+        }
+        let value = check(schema(), schema(), &tree, "").map_err(|problem| invalid(origin, problem))?;
+        let recipe: Recipe = serde_path_to_error::deserialize(value).map_err(|error| {
+            let path = error.path().to_string();
+            invalid(origin, Problem { place: tree.place_of(&path), path, message: error.inner().to_string() })
+        })?;
+        match recipe.problem(known_scorers) {
+            None => Ok(recipe),
+            Some(mut problem) => {
+                problem.place = tree.place_of(&problem.path);
+                Err(invalid(origin, problem))
+            }
+        }
     }
 
     /// The recipe as YAML with every default written out. Reading it back gives an equal recipe.
     pub fn to_yaml(&self) -> String {
-        let value = serde_json::to_value(self).unwrap_or_default();
-        serde_saphyr::to_string(&value).unwrap_or_default()
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        serde_saphyr::to_string_with_options(&self.to_json(), options).expect("JSON is always YAML")
+    }
+}
+
+/// The error for a problem in the recipe called `origin`.
+pub(crate) fn invalid(origin: &str, problem: Problem) -> RecipeError {
+    let path = if problem.path.is_empty() { "the recipe".to_string() } else { problem.path };
+    RecipeError::Invalid { origin: located(origin, &problem.place), path, message: problem.message }
+}
+
+fn located(origin: &str, place: &Place) -> String {
+    match place {
+        Place::Unknown => origin.to_string(),
+        Place::At(line, column) => format!("{origin}:{line}:{column}"),
+        Place::Set(text) => format!("--set {text}"),
     }
 }
