@@ -1,7 +1,28 @@
 //! Scorers: reward in training, metric at a gate, monitor in production.
+//!
+//! A [`Scorer`] maps a [`Sample`] (one completion of one row) to a [`Score`]. [`build`] makes one from a type and its
+//! parameters; [`registry`] lists the types. What a scorer cannot judge is never a zero: it is not applicable, unscored or an
+//! error, each counted apart.
 
+pub mod answers;
+mod difference;
+mod error;
+mod family;
+pub mod format;
+pub mod gsm8k;
+mod lab;
+mod language;
+mod length;
+mod rational;
+pub mod refusal;
+mod registry;
 mod score;
 mod scorer;
+#[cfg(test)]
+mod testing;
 
+pub use error::ScoreError;
+pub use family::ScorerInfo;
+pub use registry::{build, build_from, registry};
 pub use score::{Better, Part, Score};
 pub use scorer::{Sample, Scorer};

@@ -1,0 +1,54 @@
+//! Length of completions in tokens, and whether they were cut off.
+
+use crate::family::{Family, Made, Parameters, ScorerInfo};
+use crate::{Better, Part, Score, ScoreError};
+
+pub(crate) const LENGTH: Family = Family {
+    info: ScorerInfo {
+        r#type: "length",
+        title: "Tokens",
+        part: Part::Whole,
+        better: Better::Neither,
+        needs: &[],
+        summary: "Tokens of the completion, the stop token included",
+    },
+    version: 1,
+    make: length,
+};
+
+pub(crate) const TRUNCATED: Family = Family {
+    info: ScorerInfo {
+        r#type: "truncated",
+        title: "Truncated",
+        part: Part::Whole,
+        better: Better::Lower,
+        needs: &[],
+        summary: "1 if the completion ended because it reached its limit of tokens",
+    },
+    version: 1,
+    make: truncated,
+};
+
+fn length(given: &Parameters) -> Result<Made, ScoreError> {
+    Ok(Made::new(&LENGTH, given.none()?, |sample| Score::of(sample.tokens as f64)).within(None))
+}
+
+fn truncated(given: &Parameters) -> Result<Made, ScoreError> {
+    Ok(Made::new(&TRUNCATED, given.none()?, |sample| Score::flag(sample.truncated)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{row, scorer};
+    use crate::{Sample, Score};
+    use serde_json::json;
+
+    #[test]
+    fn counts() {
+        let r = row(json!({}));
+        let sample = Sample::new(&r, "abc", 7, true);
+        assert_eq!(scorer("length", json!({})).score(&[sample]), [Score::Value(7.0)]);
+        assert_eq!(scorer("truncated", json!({})).score(&[sample]), [Score::Value(1.0)]);
+        assert_eq!(scorer("length", json!({})).range(), None);
+    }
+}
