@@ -1,3 +1,26 @@
 //! Executes a recipe: arms, stages, gates, resume, ledger.
+//!
+//! [`execute`] is the whole of it: it resolves the base model, reads and checks every row and scorer, runs the arms and
+//! leaves a directory that a report can be drawn from and that an interrupted run can go on from.
 
+mod directory;
+mod error;
+mod evaluate;
+mod execute;
+mod ledger;
+mod machine;
+mod models;
+mod plan;
+mod prepare;
+mod sources;
 pub mod summary;
+
+pub use directory::{Identity, Place, RECIPE_FILE, RunDir};
+pub use error::RunError;
+pub use evaluate::log_path;
+pub use execute::{Ending, execute, recipe_of};
+pub use ledger::{Event, Ledger};
+pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, resolve};
+pub use plan::{Estimate, estimate};
+pub use prepare::{Prepared, PreparedSuite, prepare};
+pub use sources::Sources;

@@ -75,7 +75,7 @@ pub struct ArmSummary {
     pub status: ArmStatus,
     /// The stages that ran, in order.
     pub stages: Vec<StageSummary>,
-    /// Sum over the arm's stages, evaluation included.
+    /// Sum over the arm's stages, evaluation excluded.
     pub cost: Cost,
 }
 
@@ -127,8 +127,11 @@ pub struct StageSummary {
     /// Name of the stage it started from, or [`BASE`].
     #[serde(default)]
     pub parent: Option<String>,
-    /// Cost of this stage with its evaluation.
+    /// Cost of this stage without its evaluation.
     pub cost: Cost,
+    /// Cost of measuring the checkpoint.
+    #[serde(default)]
+    pub evaluation_cost: Cost,
     /// `metrics.jsonl` relative to the run's directory, if the stage trained.
     #[serde(default)]
     pub metrics: Option<String>,

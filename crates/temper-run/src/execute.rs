@@ -1,0 +1,445 @@
+//! Executes a recipe: the base model, then every arm stage by stage, each checkpoint measured and gated.
+//!
+//! After every stage `summary.json` says how far the run has come; a resumed run skips what is written there and goes on
+//! with the first stage that is not, from that stage's own saved state.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use serde_json::json;
+use temper_data::Row;
+use temper_engine::Model;
+use temper_eval::{Action, GateVerdict};
+use temper_recipe::{EvaluateWhen, Gate, Init, Recipe, Reference, Rule, Stage, StageData};
+use temper_text::Tokenizer;
+use temper_train::{Cost, Progress, StageContext, StageOutcome};
+
+use crate::directory::{RECIPE_FILE, RunDir};
+use crate::error::RunError;
+use crate::evaluate::{self, Evaluated};
+use crate::ledger::Ledger;
+use crate::models::{self, Loaded, Resolve};
+use crate::prepare::{Prepared, prepare};
+use crate::sources::Sources;
+use crate::summary::{ArmStatus, ArmSummary, BASE, RunSummary, StageSummary, SuiteInfo};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every arm ran to its end or was stopped by a gate.
+    Finished,
+    /// The user stopped it; everything done so far is saved.
+    Interrupted,
+}
+
+/// Runs `recipe` in `dir`, or goes on with what an earlier call left there.
+///
+/// # Errors
+/// Bad input (before anything is trained), a failed stage, a full disk. What was saved stays usable.
+pub fn execute(
+    recipe: &Recipe,
+    dir: &RunDir,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+) -> Result<(Ending, RunSummary), RunError> {
+    let sources = Sources::new(&recipe.lab);
+    let ledger = Ledger::open(&dir.join("ledger.sqlite"))?;
+    let mut summary = match RunSummary::read(&dir.path) {
+        Ok(summary) => summary,
+        Err(_) => new_summary(recipe, dir),
+    };
+    ledger.append(
+        "run",
+        &json!({"name": recipe.name, "recipe": summary.recipe_digest, "seed": recipe.seed, "version": summary.temper_version}),
+    )?;
+    let loaded = match models::resolve(&recipe.model, &sources, &recipe.lab, progress, stop)? {
+        Resolve::Ready(loaded) => *loaded,
+        Resolve::Interrupted => return Ok((Ending::Interrupted, summary)),
+    };
+    let prepared = prepare(recipe, &sources, loaded.tokenizer.has_chat_template())?;
+    let base_digest = loaded.model.digest();
+    if !summary.base.digest.is_empty() && summary.base.digest != base_digest {
+        return Err(RunError::Other(format!(
+            "{}: the base model's weights have changed since this run began. Start a new run",
+            loaded.dir.display()
+        )));
+    }
+    let mut run = Run { recipe, dir, ledger, prepared, base: loaded, base_digest, summary: &mut summary };
+    for note in run.prepared.notes.clone() {
+        if !run.summary.notes.contains(&note) {
+            progress.warn(&note);
+            run.summary.notes.push(note);
+        }
+    }
+    let ending = run.all(progress, stop)?;
+    Ok((ending, summary))
+}
+
+fn new_summary(recipe: &Recipe, dir: &RunDir) -> RunSummary {
+    let title = |name: &String, suite: &temper_recipe::Suite| suite.title.clone().unwrap_or_else(|| name.clone());
+    RunSummary {
+        name: recipe.name.clone(),
+        description: recipe.description.clone(),
+        seed: recipe.seed,
+        budget_flops: recipe.budget.as_ref().map(|budget| budget.flops),
+        recipe_digest: recipe.digest(),
+        started: dir.identity.started.clone(),
+        finished: None,
+        temper_version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: crate::machine::describe(),
+        base: stage_summary(BASE, BASE, String::new()),
+        arms: recipe
+            .arms
+            .iter()
+            .map(|(name, arm)| ArmSummary {
+                name: name.clone(),
+                description: arm.description.clone(),
+                status: ArmStatus::Running,
+                stages: Vec::new(),
+                cost: Cost::default(),
+            })
+            .collect(),
+        suites: recipe
+            .suites
+            .iter()
+            .map(|(name, suite)| SuiteInfo { name: name.clone(), title: title(name, suite) })
+            .collect(),
+        cost: Cost::default(),
+        notes: Vec::new(),
+    }
+}
+
+fn stage_summary(name: &str, kind: &str, digest: String) -> StageSummary {
+    StageSummary {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        checkpoint: None,
+        digest,
+        parent: None,
+        cost: Cost::default(),
+        evaluation_cost: Cost::default(),
+        metrics: None,
+        measurements: Vec::new(),
+        gates: Vec::new(),
+        samples: Vec::new(),
+        logs: BTreeMap::new(),
+        notes: Vec::new(),
+    }
+}
+
+struct Run<'a> {
+    recipe: &'a Recipe,
+    dir: &'a RunDir,
+    ledger: Ledger,
+    prepared: Prepared,
+    base: Loaded,
+    base_digest: String,
+    summary: &'a mut RunSummary,
+}
+
+/// The checkpoint that the next stage starts from.
+#[derive(Clone)]
+struct Current {
+    /// Stage name, or `base`.
+    stage: String,
+    /// Label of its evaluation; that of the nearest measured ancestor.
+    measured: String,
+    digest: String,
+}
+
+impl Run<'_> {
+    fn all(&mut self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
+        if self.summary.base.measurements.is_empty() {
+            let model = self.base.model.clone();
+            let Some(done) = self.evaluate(BASE, &model, progress, stop)? else { return Ok(Ending::Interrupted) };
+            let mut base = stage_summary(BASE, BASE, self.base_digest.clone());
+            self.record_evaluation(&mut base, done);
+            self.summary.cost = self.base.pretraining + base.evaluation_cost;
+            if self.base.cached {
+                self.summary.notes.push(
+                    "The base model was already in the cache; the cost of its pre-training is that of the run that made it.".into(),
+                );
+            }
+            self.ledger.append("base", &base)?;
+            self.summary.base = base;
+            self.save()?;
+        }
+        for index in 0..self.summary.arms.len() {
+            if self.arm(index, progress, stop)? == Ending::Interrupted {
+                return Ok(Ending::Interrupted);
+            }
+        }
+        self.summary.finished = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        self.ledger.append("finished", &json!({"arms": self.summary.arms.len()}))?;
+        self.save()?;
+        Ok(Ending::Finished)
+    }
+
+    fn arm(&mut self, index: usize, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
+        let name = self.summary.arms[index].name.clone();
+        let Some(arm) = self.recipe.arms.get(&name).cloned() else { return Ok(Ending::Finished) };
+        let mut current =
+            Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() };
+        // Weights stay in memory from one stage to the next; after a resume they are read when first needed.
+        let mut weights: Option<Model> = None;
+        let mut kept: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+        for (number, stage) in arm.stages.iter().enumerate() {
+            if self.summary.arms[index].status != ArmStatus::Running {
+                break;
+            }
+            let folder = stage.folder(number);
+            let relative = format!("arms/{name}/{folder}");
+            let place = self.dir.join(&relative);
+            if let Some(done) = self.summary.arms[index].stages.get(number) {
+                if let Stage::Reject(reject) = stage {
+                    kept.insert(stage.label().to_owned(), temper_train::read_kept(&place, reject)?);
+                }
+                if done.checkpoint.is_some() {
+                    current = self.current(&name, done);
+                    weights = None;
+                }
+                continue;
+            }
+            let parent = if stage.init() == Init::Base {
+                Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() }
+            } else {
+                current.clone()
+            };
+            let mut model = match weights.take() {
+                Some(model) if parent.stage == current.stage => model,
+                _ => self.weights(&name, &parent.stage)?,
+            };
+            fs::create_dir_all(&place).map_err(|e| RunError::io(&place, e))?;
+            progress.warn(&format!("{name}: {} ({})", folder, stage.kind()));
+            crate::machine::reset_peak_memory();
+            let outcome = self.train(stage, number, &mut model, &place, &kept, progress, stop)?;
+            if outcome.stopped {
+                return Ok(Ending::Interrupted);
+            }
+            let mut done = stage_summary(&folder, stage.kind(), String::new());
+            done.parent = Some(parent.stage.clone());
+            done.cost = outcome.cost;
+            done.notes = outcome.notes;
+            if let Some(rows) = outcome.kept {
+                kept.insert(stage.label().to_owned(), rows);
+            }
+            if place.join("metrics.jsonl").exists() {
+                done.metrics = Some(format!("{relative}/metrics.jsonl"));
+            }
+            if stage.trains() {
+                done.digest = model.digest();
+                done.checkpoint = Some(format!("{relative}/checkpoint"));
+                self.save_checkpoint(&model, &place.join("checkpoint"), &name, &done)?;
+                let last = arm.stages.iter().rposition(Stage::trains) == Some(number);
+                if last || self.recipe.evaluate == EvaluateWhen::EachStage {
+                    let label = format!("{name}-{folder}");
+                    let Some(evaluated) = self.evaluate(&label, &model, progress, stop)? else {
+                        return Ok(Ending::Interrupted);
+                    };
+                    self.record_evaluation(&mut done, evaluated);
+                    done.gates = self.gates(&name, stage, &label, &parent)?;
+                }
+                current = self.current(&name, &done);
+            } else {
+                done.digest = parent.digest.clone();
+            }
+            self.ledger.append("stage", &json!({"arm": name, "stage": done}))?;
+            self.finish_stage(index, &arm.stages, number, done, progress)?;
+            let _ = fs::remove_dir_all(place.join("state"));
+            weights = Some(model);
+        }
+        if self.summary.arms[index].status == ArmStatus::Running {
+            self.summary.arms[index].status = ArmStatus::Completed;
+            self.save()?;
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// Adds a finished stage to its arm and does what its gates say.
+    fn finish_stage(
+        &mut self,
+        index: usize,
+        stages: &[Stage],
+        number: usize,
+        mut done: StageSummary,
+        progress: &mut dyn Progress,
+    ) -> Result<(), RunError> {
+        let arm = &mut self.summary.arms[index];
+        for verdict in &done.gates {
+            let heading = format!("{}: {}: gate {}", arm.name, done.name, verdict.gate);
+            match verdict.action {
+                Action::Continue => {}
+                Action::Warn => {
+                    let note = format!("{heading}: {}", verdict.reason);
+                    progress.warn(&note);
+                    done.notes.push(note);
+                }
+                Action::Stop => {
+                    let note = format!("{heading}: {}; the arm stops", verdict.reason);
+                    progress.warn(&note);
+                    done.notes.push(note);
+                    arm.status = ArmStatus::Stopped { stage: done.name.clone(), gate: verdict.gate.clone() };
+                    break;
+                }
+                Action::Rollback => {
+                    let to = done.parent.clone().unwrap_or_else(|| BASE.into());
+                    let note = format!("{heading}: {}; the arm goes back to {to}", verdict.reason);
+                    progress.warn(&note);
+                    done.notes.push(note);
+                    arm.status = ArmStatus::RolledBack { stage: done.name.clone(), gate: verdict.gate.clone(), to };
+                    break;
+                }
+            }
+        }
+        arm.cost += done.cost;
+        arm.stages.push(done);
+        if arm.status == ArmStatus::Running && number + 1 == stages.len() {
+            arm.status = ArmStatus::Completed;
+        }
+        self.save()
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn train(
+        &self,
+        stage: &Stage,
+        number: usize,
+        model: &mut Model,
+        place: &Path,
+        kept: &BTreeMap<String, Vec<Row>>,
+        progress: &mut dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<StageOutcome, RunError> {
+        let rows: &[Row] = match stage.data() {
+            StageData::Source(name) => self.prepared.data.get(name),
+            StageData::Stage(name) => kept.get(name),
+        }
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+        let share = stage.extent().share;
+        let mut context = StageContext {
+            model,
+            tokenizer: &self.base.tokenizer,
+            // The same for every arm at the same place, so that arms see the same draws.
+            seed: self.recipe.seed.wrapping_mul(1000).wrapping_add(number as u64),
+            dir: place,
+            budget_flops: share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops),
+            progress,
+            stop,
+            resume: true,
+        };
+        Ok(match stage {
+            Stage::Sft(spec) => temper_train::run_sft(&mut context, spec, rows)?,
+            Stage::Grpo(spec) => temper_train::run_grpo(&mut context, spec, rows, &self.prepared.scorers)?,
+            Stage::Reject(spec) => {
+                let mixed: Vec<Row> = spec
+                    .mix
+                    .iter()
+                    .flat_map(|name| self.prepared.data.get(name).into_iter().flatten().cloned())
+                    .collect();
+                temper_train::run_reject(&mut context, spec, rows, &mixed, &self.prepared.scorers)?
+            }
+        })
+    }
+
+    fn evaluate(
+        &self,
+        label: &str,
+        model: &Model,
+        progress: &mut dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<Option<Evaluated>, RunError> {
+        let (seed, show) = (self.recipe.seed, self.recipe.show_samples);
+        evaluate::evaluate(self.dir, &self.prepared, seed, show, label, model, &self.base.tokenizer, progress, stop)
+    }
+
+    fn record_evaluation(&self, stage: &mut StageSummary, evaluated: Evaluated) {
+        stage.measurements = evaluated.measurements;
+        stage.samples = evaluated.samples;
+        stage.logs = evaluated.logs;
+        stage.evaluation_cost = evaluated.cost;
+    }
+
+    /// The gates that apply to a stage, judged on its item logs and those of its reference.
+    fn gates(&self, arm: &str, stage: &Stage, label: &str, parent: &Current) -> Result<Vec<GateVerdict>, RunError> {
+        let applies = |gate: &&Gate| gate.applies_to(arm, stage);
+        self.recipe
+            .gates
+            .iter()
+            .filter(applies)
+            .map(|gate| {
+                let now = evaluate::read_log(self.dir, &gate.suite, label)?;
+                let reference = match gate.rule() {
+                    Rule::NotWorse { reference, .. } => {
+                        let label = if reference == Reference::Base { BASE } else { parent.measured.as_str() };
+                        Some(evaluate::read_log(self.dir, &gate.suite, label)?)
+                    }
+                    _ => None,
+                };
+                let better = self
+                    .prepared
+                    .suites
+                    .get(&gate.suite)
+                    .and_then(|suite| suite.scorers.iter().find(|scorer| scorer.name() == gate.metric))
+                    .map_or(temper_score::Better::Neither, |scorer| scorer.better());
+                Ok(temper_eval::judge(gate, better, &now, reference.as_deref()))
+            })
+            .collect()
+    }
+
+    fn current(&self, arm: &str, done: &StageSummary) -> Current {
+        let measured = if done.measurements.is_empty() {
+            done.parent.as_deref().filter(|p| *p != BASE).map_or(BASE.into(), |p| format!("{arm}-{p}"))
+        } else {
+            format!("{arm}-{}", done.name)
+        };
+        Current { stage: done.name.clone(), measured, digest: done.digest.clone() }
+    }
+
+    fn weights(&self, arm: &str, stage: &str) -> Result<Model, RunError> {
+        if stage == BASE {
+            return Ok(self.base.model.clone());
+        }
+        Ok(Model::load(&self.dir.join(format!("arms/{arm}/{stage}/checkpoint")))?)
+    }
+
+    fn save_checkpoint(&self, model: &Model, place: &Path, arm: &str, done: &StageSummary) -> Result<(), RunError> {
+        let start = Instant::now();
+        model.save(place)?;
+        self.base.tokenizer.save(place)?;
+        let card = format!(
+            "---\nlibrary_name: transformers\nbase_model: {base}\ntags: [temper, {kind}]\n---\n\n# {run}: {arm}, {stage}\n\n\
+             Made by Temper {version} with the recipe `{run}` (digest `{recipe}`), seed {seed}, from `{parent}`.\n\
+             What was measured on it, with intervals and item logs, stands in the run's `summary.json` and `report.html`.\n",
+            base = self.recipe.model.path,
+            kind = done.kind,
+            run = self.recipe.name,
+            stage = done.name,
+            version = self.summary.temper_version,
+            recipe = self.summary.recipe_digest,
+            seed = self.recipe.seed,
+            parent = done.parent.as_deref().unwrap_or(BASE),
+        );
+        crate::directory::write(&place.join("README.md"), card.as_bytes())?;
+        self.ledger.append(
+            "checkpoint",
+            &json!({"arm": arm, "stage": done.name, "digest": done.digest, "seconds": start.elapsed().as_secs_f64()}),
+        )?;
+        Ok(())
+    }
+
+    fn save(&self) -> Result<(), RunError> {
+        self.summary.write(&self.dir.path).map_err(|e| RunError::io(&self.dir.join(crate::summary::SUMMARY_FILE), e))
+    }
+}
+
+/// The recipe that a run's directory was begun with.
+///
+/// # Errors
+/// The directory holds no run.
+pub fn recipe_of(dir: &Path) -> Result<Recipe, RunError> {
+    Ok(Recipe::load(&dir.join(RECIPE_FILE), &[])?)
+}

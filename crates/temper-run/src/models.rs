@@ -1,0 +1,147 @@
+//! From a model's path to weights and tokenizer: a Hugging Face directory, or the lab's base model, pre-trained on first use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use temper_engine::Model;
+use temper_recipe::{Lab, ModelRef};
+use temper_text::Tokenizer;
+use temper_train::{Cost, Progress, StageContext};
+
+use crate::directory;
+use crate::error::RunError;
+use crate::sources::Sources;
+
+/// Name of the lab's base model.
+pub const LAB_BASE: &str = "lab:base";
+const COST_FILE: &str = "pretrain.json";
+
+/// A model with its tokenizer and where it lies.
+pub struct Loaded {
+    /// The weights.
+    pub model: Model,
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The directory it was read from.
+    pub dir: PathBuf,
+    /// What pre-training cost, in this run or in the one that filled the cache; zero for a given directory.
+    pub pretraining: Cost,
+    /// Whether a cached base model was used.
+    pub cached: bool,
+}
+
+/// Why a model is not there: an error, or the user's wish to stop.
+pub enum Resolve {
+    /// The model.
+    Ready(Box<Loaded>),
+    /// Pre-training was interrupted; its state is saved and the next call goes on from there.
+    Interrupted,
+}
+
+/// Loads a directory, or makes the lab's base model.
+///
+/// # Errors
+/// A missing, half-written or unsupported model; a tokenizer larger than the embedding.
+pub fn resolve(
+    model: &ModelRef,
+    sources: &Sources,
+    lab: &Lab,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Resolve, RunError> {
+    let path = temper_recipe::expand_env(&model.path)?;
+    match path.strip_prefix("lab:") {
+        Some("base") => lab_base(sources, lab, progress, stop),
+        Some(other) => Err(RunError::Other(format!(
+            "model.path: the lab has no model `{other}`. Use `{LAB_BASE}`, or a Hugging Face model directory"
+        ))),
+        None => load_directory(Path::new(&path)).map(|loaded| Resolve::Ready(Box::new(loaded))),
+    }
+}
+
+/// Loads weights and tokenizer of a Hugging Face directory and checks that they fit each other.
+///
+/// # Errors
+/// As the engine and the tokenizer say; a tokenizer with more ids than the embedding has rows.
+pub fn load_directory(dir: &Path) -> Result<Loaded, RunError> {
+    if !dir.is_dir() {
+        let what = if dir.exists() { "is a file, not a model directory" } else { "does not exist" };
+        return Err(RunError::Other(format!(
+            "model directory {} {what}. Give a folder with config.json, *.safetensors and tokenizer.json",
+            dir.display()
+        )));
+    }
+    let model = Model::load(dir)?;
+    let tokenizer = Tokenizer::load(dir)?;
+    check_fit(&model, &tokenizer, dir)?;
+    Ok(Loaded { model, tokenizer, dir: dir.to_owned(), pretraining: Cost::default(), cached: false })
+}
+
+fn check_fit(model: &Model, tokenizer: &Tokenizer, dir: &Path) -> Result<(), RunError> {
+    let (ids, rows) = (tokenizer.vocab_size(), model.config().vocab_size);
+    if ids > rows {
+        return Err(RunError::Other(format!(
+            "{}: the tokenizer has ids up to {}, but the embedding has only {rows} rows, so some tokens have no vector. Use the tokenizer that belongs to this model, or resize the embedding to at least {ids} rows",
+            dir.display(),
+            ids - 1
+        )));
+    }
+    Ok(())
+}
+
+/// Where pre-trained lab models are kept: `$TEMPER_CACHE`, or `temper` in the user's cache folder.
+pub fn cache_dir() -> PathBuf {
+    let env = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    env("TEMPER_CACHE")
+        .or_else(|| env("XDG_CACHE_HOME").map(|dir| dir.join("temper")))
+        .or_else(|| env("HOME").map(|dir| dir.join(".cache/temper")))
+        .unwrap_or_else(|| std::env::temp_dir().join("temper"))
+}
+
+fn lab_base(
+    sources: &Sources,
+    lab: &Lab,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Resolve, RunError> {
+    let world = sources.world();
+    let dir = cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]));
+    if dir.join(COST_FILE).exists() {
+        let mut loaded = load_directory(&dir)?;
+        let bytes = fs::read(dir.join(COST_FILE)).map_err(|e| RunError::io(&dir.join(COST_FILE), e))?;
+        loaded.pretraining = serde_json::from_slice(&bytes).map_err(|e| {
+            RunError::Other(format!("{} is damaged: {e}. Delete the folder; it is made anew", dir.display()))
+        })?;
+        loaded.cached = true;
+        return Ok(Resolve::Ready(Box::new(loaded)));
+    }
+    fs::create_dir_all(&dir).map_err(|e| RunError::io(&dir, e))?;
+    world.train_tokenizer()?.write(&dir)?;
+    let tokenizer = Tokenizer::load(&dir)?;
+    let mut model = Model::random(world.model_config(&tokenizer), lab.seed);
+    let documents: Vec<Vec<temper_text::Message>> =
+        world.corpus().take(world.corpus_documents()).map(|document| document.messages()).collect();
+    crate::machine::reset_peak_memory();
+    let outcome = {
+        let mut context = StageContext {
+            model: &mut model,
+            tokenizer: &tokenizer,
+            seed: lab.seed,
+            dir: &dir,
+            budget_flops: None,
+            progress,
+            stop,
+            resume: true,
+        };
+        temper_train::pretrain(&mut context, &lab.pretrain, &documents)?
+    };
+    if outcome.stopped {
+        return Ok(Resolve::Interrupted);
+    }
+    model.save(&dir)?;
+    // The cost is written last: a cache folder without it is an unfinished one.
+    directory::write(&dir.join(COST_FILE), &serde_json::to_vec_pretty(&outcome.cost).map_err(RunError::json)?)?;
+    let _ = fs::remove_dir_all(dir.join("state"));
+    Ok(Resolve::Ready(Box::new(Loaded { model, tokenizer, dir, pretraining: outcome.cost, cached: false })))
+}
