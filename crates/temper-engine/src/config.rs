@@ -118,6 +118,8 @@ pub struct ModelConfig {
     pub pad_token_id: Option<u32>,
     /// `config.json` as read; keys that the engine does not know are written back on save.
     pub raw: Map<String, Value>,
+    /// `generation_config.json` as read, written back on save.
+    pub generation: Map<String, Value>,
 }
 
 impl ModelConfig {
@@ -144,6 +146,7 @@ impl ModelConfig {
             eos_token_ids: Vec::new(),
             pad_token_id: None,
             raw: Map::new(),
+            generation: Map::new(),
         }
     }
 

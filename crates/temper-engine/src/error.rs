@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::hf::HfError;
+
 /// An error of the engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,6 +40,15 @@ pub enum EngineError {
         /// What is wrong, which tensor, and what to do.
         problem: String,
     },
+    /// A Hugging Face directory cannot be read or written.
+    #[error(transparent)]
+    Hf(Box<HfError>),
+    /// A sampling request cannot be served.
+    #[error("{problem}")]
+    Sampling {
+        /// What was asked for, what is allowed and what to do.
+        problem: String,
+    },
     /// A token id is not a row of the embedding.
     #[error(
         "token id {id} is outside the model's vocabulary of {vocab_size}; use the tokenizer that belongs to the model"
@@ -62,5 +73,11 @@ impl EngineError {
     /// Wraps an error of the file system.
     pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         EngineError::Io { path: path.into(), source }
+    }
+}
+
+impl From<HfError> for EngineError {
+    fn from(error: HfError) -> Self {
+        EngineError::Hf(Box::new(error))
     }
 }

@@ -1,28 +1,107 @@
 //! Weights on disk: Hugging Face directories.
+//!
+//! A directory is `config.json`, `generation_config.json` (optional) and either `model.safetensors` or shards with
+//! `model.safetensors.index.json`. Weights in f32, bf16 or f16 are read into f32; f32 is written.
 
+mod error;
+mod read;
+mod shards;
+mod write;
+
+use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{EngineError, Model};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{EngineError, Model, ModelConfig};
+pub use error::HfError;
+
+/// Name of the configuration file.
+const CONFIG: &str = "config.json";
+/// Name of the file of sampling defaults.
+const GENERATION: &str = "generation_config.json";
+
+impl ModelConfig {
+    /// Reads `config.json` and, if it is there, `generation_config.json` of a Hugging Face directory.
+    ///
+    /// # Errors
+    /// [`EngineError::Hf`] naming the file and the key.
+    pub fn load(dir: &Path) -> Result<Self, EngineError> {
+        if !dir.is_dir() {
+            return Err(HfError::NoDirectory { dir: dir.to_path_buf() }.into());
+        }
+        let file = dir.join(CONFIG);
+        if !file.is_file() {
+            let hint = "expected a Hugging Face model directory: check the path, or download the directory again";
+            return Err(HfError::NoFile { file, hint }.into());
+        }
+        let at = |file: &Path, source| HfError::Config { file: file.to_path_buf(), source: Box::new(source) };
+        let config = Self::from_json(&read_json(&file)?).map_err(|e| at(&file, e))?;
+        let generation = dir.join(GENERATION);
+        if !generation.is_file() {
+            return Ok(config);
+        }
+        let json = read_json(&generation)?;
+        Ok(config.with_generation(&json).map_err(|e| at(&generation, e))?)
+    }
+}
 
 impl Model<f32> {
-    /// Reads `config.json` and the safetensors files of a Hugging Face directory.
+    /// Reads `config.json` and the safetensors files of a Hugging Face directory. Every tensor of the model must be
+    /// there in the shape that `config.json` implies, finite, and every tensor in the files must belong to the model.
     ///
     /// # Errors
-    /// [`EngineError`] naming the file and what is wrong with it.
+    /// [`EngineError::Hf`] naming the file, the tensor, what was expected and found, and what to do.
     pub fn load(dir: &Path) -> Result<Self, EngineError> {
-        Err(EngineError::Weights { path: dir.into(), problem: "cannot be read yet".into() })
+        let config = ModelConfig::load(dir)?;
+        let shards = shards::Shards::open(dir)?;
+        Ok(read::read(config, &shards)?)
     }
 
-    /// Writes `config.json` and `model.safetensors` (f32), beside first and then renamed into place.
+    /// Writes `config.json`, `generation_config.json` and `model.safetensors` (f32) so that transformers, before and
+    /// since v5, reads them. A new directory is written beside and renamed into place; in an existing one each file is,
+    /// the weights last.
     ///
     /// # Errors
-    /// [`EngineError::Io`] if something cannot be written.
-    pub fn save(&self, _dir: &Path) -> Result<(), EngineError> {
-        Ok(())
+    /// [`EngineError::Hf`] if there is too little space or something cannot be written; then nothing is overwritten.
+    pub fn save(&self, dir: &Path) -> Result<(), EngineError> {
+        Ok(write::save(self, dir)?)
     }
 
     /// SHA-256, in hexadecimal, over names, shapes and bytes of all tensors.
     pub fn digest(&self) -> String {
-        String::new()
+        let mut hash = Sha256::new();
+        for tensor in self.tensors() {
+            hash.update(format!("{} {:?} F32\n", tensor.name, tensor.shape));
+            for part in self.params()[tensor.range.clone()].chunks(1 << 14) {
+                hash.update(le_bytes(part));
+            }
+        }
+        let mut text = String::with_capacity(64);
+        for byte in hash.finalize() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 }
+
+/// Little-endian bytes.
+fn le_bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * values.len()];
+    for (to, from) in bytes.chunks_exact_mut(4).zip(values) {
+        to.copy_from_slice(&from.to_le_bytes());
+    }
+    bytes
+}
+
+/// Reads and parses a JSON file.
+fn read_json(file: &Path) -> Result<Value, HfError> {
+    let text = std::fs::read(file).map_err(|source| HfError::Read { file: file.to_path_buf(), source })?;
+    serde_json::from_slice(&text).map_err(|source| HfError::Json { file: file.to_path_buf(), source })
+}
+
+#[cfg(test)]
+#[path = "hf/tests.rs"]
+mod tests;

@@ -26,6 +26,7 @@ pub use batch::Packed;
 pub use config::{Arch, AttentionBias, ModelConfig, Rope, RopeScaling};
 pub use decode::{KvCache, LogSoftmax, Positions};
 pub use error::EngineError;
+pub use hf::HfError;
 pub use memory::peak_memory_bytes;
 pub use model::{Grads, Model, TensorInfo, TokenGrads, TokenStats};
 pub use optim::{AdamW, AdamWConfig};
