@@ -16,6 +16,7 @@ struct Fixture {
 struct GrpoCase {
     loss_type: String,
     beta: f64,
+    bias_correction: bool,
     epsilon: f64,
     epsilon_high: f64,
     max_completion_length: usize,
@@ -74,7 +75,7 @@ fn close(a: f64, b: f64, what: &str) {
 #[test]
 fn grpo_losses_and_gradients() {
     let cases = fixture().grpo;
-    assert_eq!(cases.len(), 21);
+    assert_eq!(cases.len(), 27);
     for (at, case) in cases.iter().enumerate() {
         let what = format!("case {at} ({}, beta {})", case.loss_type, case.beta);
         let reduction = match case.loss_type.as_str() {
@@ -82,7 +83,12 @@ fn grpo_losses_and_gradients() {
             "dr_grpo" => Reduction::DrGrpo,
             _ => Reduction::Dapo,
         };
-        let objective = Objective { epsilon_low: case.epsilon, epsilon_high: case.epsilon_high, beta: case.beta };
+        let objective = Objective {
+            epsilon_low: case.epsilon,
+            epsilon_high: case.epsilon_high,
+            beta: case.beta,
+            bias_correction: case.bias_correction,
+        };
         let trainable = |c: &CompletionCase| c.mask.iter().map(|m| usize::from(*m)).sum::<usize>();
         let totals = StepTotals {
             completions: case.completions.len(),

@@ -48,6 +48,9 @@ pub struct Objective {
     pub epsilon_high: f64,
     /// Factor of the k3 term; 0 without a reference.
     pub beta: f64,
+    /// Whether the k3 term is multiplied by the ratio π/π_old, so that its gradient is that of KL(π‖π_ref)
+    /// (DeepSeek-V3.2, arXiv 2512.02556; TRL's `use_bias_correction_kl`).
+    pub bias_correction: bool,
 }
 
 /// One completion's tokens; every slice has one entry per token.
@@ -72,7 +75,7 @@ pub struct GrpoLoss {
     pub token_loss: TokenLoss,
     /// Trainable tokens.
     pub tokens: usize,
-    /// Sum of k3 over them; 0 without a reference.
+    /// Sum of the (corrected) k3 over them; 0 without a reference.
     pub kl_sum: f64,
     /// Tokens with a negative advantage whose ratio is below the range.
     pub clipped_low: usize,
@@ -80,7 +83,8 @@ pub struct GrpoLoss {
     pub clipped_high: usize,
 }
 
-/// Loss of one completion: weight × Σ_t m_t [ −min(c₁A, c₂A) + β k3 ], c₁ = π/π_old, c₂ = c₁ clipped.
+/// Loss of one completion: weight × Σ_t m_t [ −min(c₁A, c₂A) + β k3 ], c₁ = π/π_old, c₂ = c₁ clipped;
+/// the k3 term times c₁ with `bias_correction`.
 ///
 /// `weight` is [`Reduction::weight`]. A masked token has exactly zero gradient. Above a log-ratio of 20 the exponential
 /// continues along its tangent.
@@ -103,9 +107,12 @@ pub fn grpo(completion: &Completion, objective: &Objective, weight: f64) -> Grpo
         };
         let mut loss = -surrogate;
         if let (true, Some(ref_logprobs)) = (objective.beta != 0.0, completion.ref_logprobs) {
-            let (value, slope) = kl::k3(logprob, ref_logprobs[t]);
+            let (mut value, mut kl_slope) = kl::k3(logprob, ref_logprobs[t]);
+            if objective.bias_correction {
+                (value, kl_slope) = (value * ratio, kl_slope * ratio + value * slope);
+            }
             loss += objective.beta * value;
-            grad += objective.beta * slope;
+            grad += objective.beta * kl_slope;
             out.kl_sum += value;
         }
         out.token_loss.loss += weight * loss;
@@ -122,7 +129,7 @@ mod tests {
     use super::super::testing::{check_gradient, close};
     use super::*;
 
-    const OBJECTIVE: Objective = Objective { epsilon_low: 0.2, epsilon_high: 0.28, beta: 0.0 };
+    const OBJECTIVE: Objective = Objective { epsilon_low: 0.2, epsilon_high: 0.28, beta: 0.0, bias_correction: false };
     const REDUCTIONS: [Reduction; 3] = [Reduction::Grpo, Reduction::DrGrpo, Reduction::Dapo];
 
     fn one(ratio: f64, advantage: f64) -> GrpoLoss {
@@ -151,7 +158,7 @@ mod tests {
         let reference = [-1.3, -0.4, -2.5, -0.2, -1.0];
         let mask = [true, true, false, true, true];
         for advantage in [1.3, -0.7] {
-            for beta in [0.0, 0.1] {
+            for (beta, bias_correction) in [(0.0, false), (0.1, false), (0.1, true)] {
                 check_gradient(&[-0.9, -1.4, -0.5, -0.1, -2.5], |x| {
                     let completion = Completion {
                         logprobs: x,
@@ -160,7 +167,7 @@ mod tests {
                         mask: &mask,
                         advantage,
                     };
-                    grpo(&completion, &Objective { beta, ..OBJECTIVE }, 0.25).token_loss
+                    grpo(&completion, &Objective { beta, bias_correction, ..OBJECTIVE }, 0.25).token_loss
                 });
             }
         }
