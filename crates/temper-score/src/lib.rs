@@ -6,6 +6,7 @@
 
 pub mod answers;
 mod difference;
+pub mod equality;
 mod error;
 mod family;
 pub mod format;
@@ -23,6 +24,6 @@ mod testing;
 
 pub use error::ScoreError;
 pub use family::ScorerInfo;
-pub use registry::{build, build_from, registry};
+pub use registry::{build, known_types, registry};
 pub use score::{Better, Part, Score};
 pub use scorer::{Sample, Scorer};

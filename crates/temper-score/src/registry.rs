@@ -35,22 +35,17 @@ pub fn registry() -> Vec<ScorerInfo> {
     FAMILIES.iter().map(|family| family.info).collect()
 }
 
-/// The scorer `name`: a recipe's entry with its `spec`, or a built-in type without parameters.
-///
-/// A `difference` may name built-in types only; [`build_from`] also finds the recipe's other named scorers.
-///
-/// # Errors
-/// An unknown type (with the nearest known one), or a parameter that the type does not take.
-pub fn build(name: &str, spec: Option<&ScorerSpec>, lab: &Lab) -> Result<Arc<dyn Scorer>, ScoreError> {
-    let named = spec.map(|spec| (name.to_owned(), spec.clone())).into_iter().collect();
-    build_from(name, &named, lab)
+/// The names of all scorer types.
+pub fn known_types() -> Vec<&'static str> {
+    FAMILIES.iter().map(|family| family.info.r#type).collect()
 }
 
-/// The scorer `name` out of a recipe's named scorers, or else the built-in type of that name.
+/// The scorer `name`: an entry of a recipe's named scorers, or else the built-in type of that name without parameters.
 ///
 /// # Errors
-/// As [`build`], and a difference that is made of itself.
-pub fn build_from(name: &str, named: &IndexMap<String, ScorerSpec>, lab: &Lab) -> Result<Arc<dyn Scorer>, ScoreError> {
+/// An unknown type (with the nearest known one), a parameter that the type does not take, or a difference that is made of
+/// itself.
+pub fn build(name: &str, named: &IndexMap<String, ScorerSpec>, lab: &Lab) -> Result<Arc<dyn Scorer>, ScoreError> {
     build_inner(name, named, lab, &[])
 }
 
@@ -77,7 +72,7 @@ pub(crate) fn build_inner(
             name: name.to_owned(),
             kind: spec.r#type.clone(),
             nearest: nearest(&spec.r#type, named),
-            known: FAMILIES.iter().map(|family| family.info.r#type).collect::<Vec<_>>().join(", "),
+            known: known_types().join(", "),
         })?;
     let mut spec = spec.clone();
     let shown = Shown::take(name, &mut spec)?;
@@ -145,6 +140,12 @@ mod tests {
         ScorerSpec { r#type: kind.to_owned(), params: params.as_object().unwrap().clone() }
     }
 
+    /// A scorer with its spec, beside nothing else.
+    fn build(name: &str, spec: Option<&ScorerSpec>, lab: &Lab) -> Result<Arc<dyn Scorer>, ScoreError> {
+        let named = spec.map(|spec| (name.to_owned(), spec.clone())).into_iter().collect();
+        super::build(name, &named, lab)
+    }
+
     #[test]
     fn an_unknown_type_names_the_nearest() {
         let error = build("acuracy", None, &Lab::default()).err().unwrap().to_string();
@@ -200,15 +201,15 @@ mod tests {
         .into_iter()
         .collect();
         let lab = Lab::default();
-        let gap = build_from("gap", &named, &lab).unwrap();
+        let gap = super::build("gap", &named, &lab).unwrap();
         assert_eq!((gap.name(), gap.part(), gap.range()), ("gap", Part::Whole, Some((-1.0, 1.0))));
         let right = row(json!({"answer": "4"}));
         assert_eq!(score(&gap, &right, "<think>2+2</think>5"), Score::Value(1.0));
         assert_eq!(score(&gap, &right, "\\boxed{4}"), Score::Value(-1.0));
         assert_eq!(score(&gap, &row(json!({})), "\\boxed{4}"), Score::NotApplicable);
-        let error = build_from("loop", &named, &lab).err().unwrap().to_string();
+        let error = super::build("loop", &named, &lab).err().unwrap().to_string();
         assert!(error.starts_with("scorer `loop` is made of itself (loop → loop)"), "{error}");
-        let error = build_from("lost", &named, &lab).err().unwrap().to_string();
+        let error = super::build("lost", &named, &lab).err().unwrap().to_string();
         assert!(error.contains("(nearest: `form`)"), "{error}");
         let error = build("gap", Some(&spec("difference", json!({"minuend": "format"}))), &lab).err().unwrap();
         assert!(error.to_string().contains("missing field `subtrahend`"), "{error}");

@@ -22,7 +22,7 @@ pub(crate) fn row(fields: Value) -> Row {
 
 pub(crate) fn scorer(kind: &str, params: Value) -> Arc<dyn Scorer> {
     let spec = ScorerSpec { r#type: kind.to_owned(), params: params.as_object().unwrap().clone() };
-    build(kind, Some(&spec), &Lab::default()).unwrap()
+    build(kind, &[(kind.to_owned(), spec)].into_iter().collect(), &Lab::default()).unwrap()
 }
 
 pub(crate) fn score(scorer: &Arc<dyn Scorer>, row: &Row, text: &str) -> Score {
