@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -13,9 +14,9 @@ use serde_json::json;
 use temper_data::Row;
 use temper_engine::Model;
 use temper_eval::{Action, GateVerdict};
-use temper_recipe::{EvaluateWhen, Gate, Init, Recipe, Reference, Rule, Stage, StageData};
-use temper_text::Tokenizer;
-use temper_train::{Cost, Progress, StageContext, StageOutcome};
+use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
+use temper_score::Scorer;
+use temper_train::{Cost, Progress, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::{RECIPE_FILE, RunDir};
 use crate::error::RunError;
@@ -122,6 +123,7 @@ fn stage_summary(name: &str, kind: &str, digest: String) -> StageSummary {
         cost: Cost::default(),
         evaluation_cost: Cost::default(),
         metrics: None,
+        dataset: None,
         measurements: Vec::new(),
         gates: Vec::new(),
         samples: Vec::new(),
@@ -138,6 +140,20 @@ struct Run<'a> {
     base: Loaded,
     base_digest: String,
     summary: &'a mut RunSummary,
+}
+
+/// What a stage left behind, whatever its kind.
+struct Trained {
+    cost: Cost,
+    notes: Vec<String>,
+    /// Rows of a `reject` stage, and their file.
+    kept: Option<(Vec<Row>, PathBuf)>,
+}
+
+impl Trained {
+    fn from(outcome: StageOutcome) -> (StageStatus, Self) {
+        (outcome.status, Self { cost: outcome.cost, notes: outcome.notes, kept: None })
+    }
 }
 
 /// The checkpoint that the next stage starts from.
@@ -194,8 +210,10 @@ impl Run<'_> {
             let relative = format!("arms/{name}/{folder}");
             let place = self.dir.join(&relative);
             if let Some(done) = self.summary.arms[index].stages.get(number) {
-                if let Stage::Reject(reject) = stage {
-                    kept.insert(stage.label().to_owned(), temper_train::read_kept(&place, reject)?);
+                if let (Stage::Reject(reject), Some(dataset)) = (stage, &done.dataset) {
+                    let path = self.dir.join(dataset).display().to_string();
+                    let rows = temper_data::read(&DataSource { path, ..DataSource::default() }, true)?;
+                    kept.insert(stage.label().to_owned(), self.mixed(reject, rows));
                 }
                 if done.checkpoint.is_some() {
                     current = self.current(&name, done);
@@ -216,15 +234,14 @@ impl Run<'_> {
             progress.warn(&format!("{name}: {} ({})", folder, stage.kind()));
             crate::machine::reset_peak_memory();
             let outcome = self.train(stage, number, &mut model, &place, &kept, progress, stop)?;
-            if outcome.stopped {
-                return Ok(Ending::Interrupted);
-            }
+            let Some(outcome) = outcome else { return Ok(Ending::Interrupted) };
             let mut done = stage_summary(&folder, stage.kind(), String::new());
             done.parent = Some(parent.stage.clone());
             done.cost = outcome.cost;
             done.notes = outcome.notes;
-            if let Some(rows) = outcome.kept {
-                kept.insert(stage.label().to_owned(), rows);
+            if let (Stage::Reject(reject), Some((rows, file))) = (stage, outcome.kept) {
+                done.dataset = file.strip_prefix(&self.dir.path).ok().map(|path| path.display().to_string());
+                kept.insert(stage.label().to_owned(), self.mixed(reject, rows));
             }
             if place.join("metrics.jsonl").exists() {
                 done.metrics = Some(format!("{relative}/metrics.jsonl"));
@@ -312,37 +329,44 @@ impl Run<'_> {
         kept: &BTreeMap<String, Vec<Row>>,
         progress: &mut dyn Progress,
         stop: &AtomicBool,
-    ) -> Result<StageOutcome, RunError> {
+    ) -> Result<Option<Trained>, RunError> {
         let rows: &[Row] = match stage.data() {
             StageData::Source(name) => self.prepared.data.get(name),
             StageData::Stage(name) => kept.get(name),
         }
         .map(Vec::as_slice)
         .unwrap_or_default();
-        let share = stage.extent().share;
+        let scorers: Vec<Arc<dyn Scorer>> =
+            stage.scorers().into_iter().filter_map(|name| self.prepared.scorers.get(name).cloned()).collect();
         let mut context = StageContext {
             model,
             tokenizer: &self.base.tokenizer,
             // The same for every arm at the same place, so that arms see the same draws.
             seed: self.recipe.seed.wrapping_mul(1000).wrapping_add(number as u64),
             dir: place,
-            budget_flops: share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops),
+            budget_flops: self.recipe.budget.as_ref().map(|budget| budget.flops),
             progress,
             stop,
             resume: true,
         };
-        Ok(match stage {
-            Stage::Sft(spec) => temper_train::run_sft(&mut context, spec, rows)?,
-            Stage::Grpo(spec) => temper_train::run_grpo(&mut context, spec, rows, &self.prepared.scorers)?,
+        let (status, trained) = match stage {
+            Stage::Sft(spec) => Trained::from(temper_train::run_sft(&mut context, spec, rows)?),
+            Stage::Grpo(spec) => Trained::from(temper_train::run_grpo(&mut context, spec, rows, &scorers)?),
             Stage::Reject(spec) => {
-                let mixed: Vec<Row> = spec
-                    .mix
-                    .iter()
-                    .flat_map(|name| self.prepared.data.get(name).into_iter().flatten().cloned())
-                    .collect();
-                temper_train::run_reject(&mut context, spec, rows, &mixed, &self.prepared.scorers)?
+                let outcome = temper_train::run_reject(&mut context, spec, rows, &scorers)?;
+                let kept = Some((outcome.rows, outcome.dataset));
+                (outcome.status, Trained { cost: outcome.cost, notes: outcome.notes, kept })
             }
-        })
+        };
+        Ok((status == StageStatus::Finished).then_some(trained))
+    }
+
+    /// Kept rows with those that the recipe mixes in.
+    fn mixed(&self, reject: &Reject, mut rows: Vec<Row>) -> Vec<Row> {
+        for name in &reject.mix {
+            rows.extend(self.prepared.data.get(name).into_iter().flatten().cloned());
+        }
+        rows
     }
 
     fn evaluate(

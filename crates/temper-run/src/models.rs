@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use temper_engine::Model;
+use temper_lab::World;
 use temper_recipe::{Lab, ModelRef};
 use temper_text::Tokenizer;
-use temper_train::{Cost, Progress, StageContext};
+use temper_train::{Cost, Progress, StageContext, StageStatus};
 
 use crate::directory;
 use crate::error::RunError;
@@ -15,7 +16,7 @@ use crate::sources::Sources;
 
 /// Name of the lab's base model.
 pub const LAB_BASE: &str = "lab:base";
-const COST_FILE: &str = "pretrain.json";
+pub(crate) const COST_FILE: &str = "pretrain.json";
 
 /// A model with its tokenizer and where it lies.
 pub struct Loaded {
@@ -29,6 +30,17 @@ pub struct Loaded {
     pub pretraining: Cost,
     /// Whether a cached base model was used.
     pub cached: bool,
+}
+
+impl Loaded {
+    /// Tokens that end a completion: those of the tokenizer's files and those of the model's configuration.
+    pub fn stop_ids(&self) -> Vec<u32> {
+        let mut ids = self.tokenizer.stop_ids();
+        ids.extend(&self.model.config().eos_token_ids);
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
 }
 
 /// Why a model is not there: an error, or the user's wish to stop.
@@ -99,6 +111,11 @@ pub fn cache_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("temper"))
 }
 
+/// Where the base model of a world is kept.
+pub(crate) fn lab_base_dir(world: &World) -> PathBuf {
+    cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]))
+}
+
 fn lab_base(
     sources: &Sources,
     lab: &Lab,
@@ -106,7 +123,7 @@ fn lab_base(
     stop: &AtomicBool,
 ) -> Result<Resolve, RunError> {
     let world = sources.world();
-    let dir = cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]));
+    let dir = lab_base_dir(world);
     if dir.join(COST_FILE).exists() {
         let mut loaded = load_directory(&dir)?;
         let bytes = fs::read(dir.join(COST_FILE)).map_err(|e| RunError::io(&dir.join(COST_FILE), e))?;
@@ -120,8 +137,11 @@ fn lab_base(
     world.train_tokenizer()?.write(&dir)?;
     let tokenizer = Tokenizer::load(&dir)?;
     let mut model = Model::random(world.model_config(&tokenizer), lab.seed);
-    let documents: Vec<Vec<temper_text::Message>> =
-        world.corpus().take(world.corpus_documents()).map(|document| document.messages()).collect();
+    let documents = world
+        .corpus()
+        .take(world.corpus_documents())
+        .map(|document| tokenizer.encode_messages(&document.messages()))
+        .collect::<Result<Vec<_>, _>>()?;
     crate::machine::reset_peak_memory();
     let outcome = {
         let mut context = StageContext {
@@ -136,7 +156,7 @@ fn lab_base(
         };
         temper_train::pretrain(&mut context, &lab.pretrain, &documents)?
     };
-    if outcome.stopped {
+    if outcome.status == StageStatus::Stopped {
         return Ok(Resolve::Interrupted);
     }
     model.save(&dir)?;

@@ -135,6 +135,9 @@ pub struct StageSummary {
     /// `metrics.jsonl` relative to the run's directory, if the stage trained.
     #[serde(default)]
     pub metrics: Option<String>,
+    /// Rows that the stage made (JSONL), relative to the run's directory; of a `reject` stage.
+    #[serde(default)]
+    pub dataset: Option<String>,
     /// What was measured on the checkpoint.
     #[serde(default)]
     pub measurements: Vec<Measurement>,

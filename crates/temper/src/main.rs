@@ -1,2 +1,36 @@
-//! Temper's command line.
-fn main() {}
+//! Temper's command line: arguments in, progress and tables out.
+
+mod args;
+mod bars;
+mod commands;
+mod error;
+mod interrupt;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Sft(args) => commands::single::sft(&args),
+        Command::Grpo(args) => commands::single::grpo(&args),
+        Command::Sample(args) => commands::sample::sample(&args),
+        Command::Logprobs(args) => commands::logprobs::logprobs(&args),
+        Command::Eval(args) => commands::eval::eval(&args),
+        Command::Compare(args) => commands::compare::compare(&args),
+        Command::Report(args) => commands::report::report(&args),
+        Command::Lab(args) => commands::lab::lab(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("temper: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

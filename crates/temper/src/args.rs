@@ -1,0 +1,256 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
+#[derive(Parser)]
+#[command(name = "temper", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a recipe: train its arms, measure every checkpoint, judge the gates, write the report
+    Run(RunArgs),
+    /// Fine-tune a model on demonstrations (a recipe of one `sft` stage)
+    Sft(SingleArgs),
+    /// Train a model by GRPO on prompts with rewards (a recipe of one `grpo` stage)
+    Grpo(GrpoArgs),
+    /// Sample completions for the rows of a file
+    Sample(SampleArgs),
+    /// Log-probabilities of the tokens of each row of a file
+    Logprobs(LogprobsArgs),
+    /// Measure a model on the suites of a recipe
+    Eval(EvalArgs),
+    /// Compare two checkpoints item by item
+    Compare(CompareArgs),
+    /// Draw the report of a run again
+    Report(ReportArgs),
+    /// Look at the lab: list its data, write it as JSONL, make its base model
+    Lab(LabArgs),
+}
+
+/// What `run`, `sft` and `grpo` share.
+#[derive(Args)]
+pub struct Common {
+    /// Override a key of the recipe, such as `arms.hybrid.stages.1.grpo.beta=0.01`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of the run (the recipe's `seed`)
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Directory of the run; by default `runs/<name>/<time>-<seed>`
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with an interrupted run: the newest one of this recipe, or the one in DIR
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, conflicts_with = "out")]
+    pub resume: Option<Option<PathBuf>>,
+    /// Print the resolved recipe and the plan (stages, tokens, FLOPs, memory) and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the result as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Threads to use; by default all cores
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// The recipe
+    pub recipe: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub struct SingleArgs {
+    /// Model: a Hugging Face directory, or `lab:base`
+    #[arg(long)]
+    pub model: String,
+    /// Rows: a JSONL, JSON, CSV or TSV file, a folder, a glob, or `lab:NAME`
+    #[arg(long)]
+    pub data: String,
+    /// Which columns hold what, such as `prompt=question,completion=answer`
+    #[arg(long, value_delimiter = ',', value_name = "ROLE=COLUMN")]
+    pub columns: Vec<String>,
+    /// Number of optimiser steps
+    #[arg(long)]
+    pub max_steps: Option<usize>,
+    /// Peak learning rate
+    #[arg(long)]
+    pub learning_rate: Option<f64>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub struct GrpoArgs {
+    #[command(flatten)]
+    pub single: SingleArgs,
+    /// A reward, `scorer` or `scorer=weight`; may be repeated
+    #[arg(long = "reward", value_name = "SCORER[=WEIGHT]", required = true)]
+    pub rewards: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct SampleArgs {
+    /// Model: a Hugging Face directory, or `lab:base`
+    #[arg(long)]
+    pub model: String,
+    /// Rows: `{"prompt": …}`, `{"messages": […]}` or `{"text": …}`
+    #[arg(long)]
+    pub input: PathBuf,
+    /// Where to write the completions (JSONL, one line per row)
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Take the most probable token each time
+    #[arg(long, conflicts_with_all = ["temperature", "top_p", "top_k"])]
+    pub greedy: bool,
+    /// Completions per row
+    #[arg(short = 'n', default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub n: u16,
+    /// Longest completion in tokens
+    #[arg(long, default_value_t = 256)]
+    pub max_tokens: usize,
+    /// Softmax temperature
+    #[arg(long, default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Smallest set of tokens whose probabilities add up to this much
+    #[arg(long, default_value_t = 1.0)]
+    pub top_p: f64,
+    /// Number of most probable tokens to choose among; 0 for all
+    #[arg(long, default_value_t = 0)]
+    pub top_k: usize,
+    /// Seed of the sampling
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Print a summary as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Threads to use; by default all cores
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct LogprobsArgs {
+    /// Model: a Hugging Face directory, or `lab:base`
+    #[arg(long)]
+    pub model: String,
+    /// Rows: `{"text": …}` or `{"messages": […]}`
+    #[arg(long)]
+    pub input: PathBuf,
+    /// Where to write `{"ids": […], "logprobs": [null, …]}`, one line per row
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Print a summary as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Threads to use; by default all cores
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct EvalArgs {
+    /// Model: a Hugging Face directory, or `lab:base`
+    #[arg(long)]
+    pub model: String,
+    /// The recipe whose suites are run
+    #[arg(long)]
+    pub recipe: PathBuf,
+    /// Only this suite; may be repeated
+    #[arg(long = "suite", value_name = "NAME")]
+    pub suites: Vec<String>,
+    /// Folder for the item logs, `<suite>.jsonl`
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Override a key of the recipe; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of the sampling (the recipe's `seed`)
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Print the measurements as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Threads to use; by default all cores
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct CompareArgs {
+    /// The first item log, or a folder of them
+    pub a: PathBuf,
+    /// The second item log, or a folder of them
+    pub b: PathBuf,
+    /// Print the comparison as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// Directory of the run
+    pub run: PathBuf,
+    /// Also print each arm's path, stage by stage
+    #[arg(long)]
+    pub stages: bool,
+    /// Print the summary as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct LabArgs {
+    #[command(subcommand)]
+    pub command: LabCommand,
+}
+
+#[derive(Subcommand)]
+pub enum LabCommand {
+    /// The names of the lab's data sets, with their sizes
+    List(LabKnobs),
+    /// Write a data set as JSONL
+    Export {
+        /// A name that `temper lab list` shows, `corpus` for pre-training documents, or `all`
+        name: String,
+        /// File to write (a folder for `all`)
+        #[arg(long)]
+        out: PathBuf,
+        /// Documents of the corpus to write
+        #[arg(long, default_value_t = 10_000)]
+        documents: usize,
+        #[command(flatten)]
+        knobs: LabKnobs,
+    },
+    /// Pre-train the lab's base model, or find it in the cache, and write it as a Hugging Face directory
+    Base {
+        /// Directory to write
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        knobs: LabKnobs,
+    },
+}
+
+/// Which world: the lab's knobs, by default or of a recipe.
+#[derive(Args)]
+pub struct LabKnobs {
+    /// Take the lab's knobs from this recipe
+    #[arg(long)]
+    pub recipe: Option<PathBuf>,
+    /// Override a key, such as `lab.seed=3`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print the result as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}

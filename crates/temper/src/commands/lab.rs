@@ -1,0 +1,93 @@
+//! `temper lab`: the miniature world, to look at and to take along.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+use temper_lab::World;
+use temper_recipe::{Lab, Recipe};
+
+use crate::args::{LabArgs, LabCommand, LabKnobs};
+use crate::error::CliError;
+use crate::{commands, interrupt};
+
+/// Lists, exports, or makes the base model.
+pub fn lab(args: &LabArgs) -> Result<ExitCode, CliError> {
+    match &args.command {
+        LabCommand::List(knobs) => list(knobs),
+        LabCommand::Export { name, out, documents, knobs } => export(name, out, *documents, knobs),
+        LabCommand::Base { out, knobs } => base(out, knobs),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+fn knobs(knobs: &LabKnobs) -> Result<Lab, CliError> {
+    Ok(match &knobs.recipe {
+        Some(file) => Recipe::load(file, &knobs.set)?.lab,
+        None => Recipe::lab_only(&knobs.set)?,
+    })
+}
+
+fn list(args: &LabKnobs) -> Result<(), CliError> {
+    let world = World::new(&knobs(args)?);
+    let mut sizes = Vec::new();
+    for name in World::names() {
+        sizes.push((*name, world.rows(name)?.len()));
+    }
+    if args.json {
+        let rows: Vec<_> = sizes.iter().map(|(name, rows)| json!({"name": name, "rows": rows})).collect();
+        return commands::print_json(&rows);
+    }
+    let mut text = String::new();
+    for (name, rows) in sizes {
+        text += &format!("lab:{name:<36} {rows:>6} rows\n");
+    }
+    commands::print(&text)
+}
+
+fn export(name: &str, out: &Path, documents: usize, args: &LabKnobs) -> Result<(), CliError> {
+    let world = World::new(&knobs(args)?);
+    let name = name.strip_prefix("lab:").unwrap_or(name);
+    let mut written = Vec::new();
+    if name == "all" {
+        for name in World::names() {
+            let file = out.join(format!("{}.jsonl", name.replace('/', "-")));
+            written.push((file.clone(), write(&world, name, &file, documents)?));
+        }
+        let file = out.join("corpus.jsonl");
+        written.push((file.clone(), write(&world, "corpus", &file, documents)?));
+    } else {
+        written.push((out.to_owned(), write(&world, name, out, documents)?));
+    }
+    if args.json {
+        let files: Vec<_> = written.iter().map(|(file, rows)| json!({"file": file, "rows": rows})).collect();
+        return commands::print_json(&files);
+    }
+    let lines: Vec<String> = written.iter().map(|(file, rows)| format!("{rows:>7} rows  {}\n", file.display())).collect();
+    commands::print(&lines.concat())
+}
+
+fn write(world: &World, name: &str, file: &Path, documents: usize) -> Result<usize, CliError> {
+    let mut rows = 0;
+    commands::write_file(file, |out| {
+        rows = if name == "corpus" { world.export_corpus(documents, out)? } else { world.export(name, out)? };
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+fn base(out: &Path, args: &LabKnobs) -> Result<(), CliError> {
+    let lab = knobs(args)?;
+    if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::message(format!("{} is not empty; choose another directory", out.display())));
+    }
+    let loaded = commands::load(temper_run::LAB_BASE, &lab, interrupt::flag()?)?;
+    loaded.model.save(out)?;
+    loaded.tokenizer.save(out)?;
+    if args.json {
+        return commands::print_json(&json!({
+            "out": out, "digest": loaded.model.digest(), "parameters": loaded.model.num_params(), "cost": loaded.pretraining
+        }));
+    }
+    commands::print(&format!("{} parameters: {}\n", loaded.model.num_params(), out.display()))
+}

@@ -1,0 +1,77 @@
+//! One file per command.
+
+pub mod compare;
+pub mod eval;
+pub mod lab;
+pub mod logprobs;
+pub mod report;
+pub mod run;
+pub mod sample;
+pub mod single;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+use temper_recipe::{Lab, ModelRef};
+use temper_run::{Loaded, Resolve, Sources};
+
+use crate::bars::Bars;
+use crate::error::CliError;
+
+/// Sets the number of threads for everything that follows.
+pub fn threads(count: Option<usize>) -> Result<(), CliError> {
+    let Some(count) = count else { return Ok(()) };
+    if count == 0 {
+        return Err(CliError::message("--threads 0: at least one thread is needed"));
+    }
+    temper_engine::set_threads(count).map_err(CliError::from)
+}
+
+/// Prints text on standard output.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Stdout)
+}
+
+/// Prints a value as indented JSON on standard output.
+pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| CliError::message(format!("the result cannot be turned into JSON: {e}")))?;
+    print(&(text + "\n"))
+}
+
+/// A model for a command that does not train: a directory, or `lab:base` of the default lab.
+pub fn load(model: &str, lab: &Lab, stop: &AtomicBool) -> Result<Loaded, CliError> {
+    let sources = Sources::new(lab);
+    let mut bars = Bars::new();
+    match temper_run::resolve(&ModelRef { path: model.to_owned() }, &sources, lab, &mut bars, stop)? {
+        Resolve::Ready(loaded) => Ok(*loaded),
+        Resolve::Interrupted => Err(CliError::message("interrupted; the same command goes on from the saved state")),
+    }
+}
+
+/// Writes a file beside its place and renames it; `fill` writes the content.
+pub fn write_file(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| CliError::io(folder, e))?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = std::path::PathBuf::from(beside);
+    let file = std::fs::File::create(&beside).map_err(|e| CliError::io(&beside, e))?;
+    let mut out = std::io::BufWriter::new(file);
+    let result = fill(&mut out).and_then(|()| out.flush().map_err(|e| CliError::io(&beside, e)));
+    drop(out);
+    match result {
+        Ok(()) => std::fs::rename(&beside, path).map_err(|e| CliError::io(path, e)),
+        Err(error) => {
+            let _ = std::fs::remove_file(&beside);
+            Err(error)
+        }
+    }
+}
