@@ -49,6 +49,9 @@ pub enum EngineError {
         /// What was asked for, what is allowed and what to do.
         problem: String,
     },
+    /// Sampling was stopped from outside before all completions were done.
+    #[error("sampling was interrupted; its completions are dropped: run it again")]
+    Interrupted,
     /// A token id is not a row of the embedding.
     #[error(
         "token id {id} is outside the model's vocabulary of {vocab_size}; use the tokenizer that belongs to the model"

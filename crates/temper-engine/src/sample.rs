@@ -1,17 +1,30 @@
-//! Sampling completions.
+//! Sampling completions with a key-value cache.
+//!
+//! Completions are spread over the threads of rayon's pool. Each thread decodes a few sequences side by side; a finished
+//! one leaves at once and the next takes its place. The completions of one prompt share its prefill. A token is chosen
+//! with the random number of its completion's key and its position, so a completion is a function of model, prompt, key
+//! and parameters alone, whatever else is sampled with it.
+
+mod draw;
+mod worker;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::{EngineError, Key, Model};
+use worker::{Done, Prefixes, Queue};
 
 /// How to sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingParams {
-    /// 0: greedy.
+    /// Logits are divided by it; 0: greedy.
     pub temperature: f32,
     /// Smallest set of tokens with at least this probability; 1: all.
     pub top_p: f32,
-    /// The most probable so many tokens; 0: all.
+    /// The most probable so many tokens; 0: all. Applied before `top_p`.
     pub top_k: usize,
-    /// Longest completion.
+    /// Longest completion. A completion also ends where the model's context does.
     pub max_new_tokens: usize,
     /// Tokens that end a completion.
     pub stop_ids: Vec<u32>,
@@ -26,9 +39,9 @@ impl Default for SamplingParams {
 /// A prompt and one key for each completion wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Token ids; not empty.
+    /// Token ids; not empty and shorter than the model's context.
     pub prompt: Vec<u32>,
-    /// One completion per key.
+    /// One completion per key. Token `i` of a completion is drawn with `key.fold(i).uniform()`.
     pub keys: Vec<Key>,
 }
 
@@ -52,16 +65,140 @@ pub struct Completion {
     pub finish: Finish,
 }
 
-/// Samples completions: for each request, one per key. `progress` gets the number of new tokens so far and returns
-/// whether to go on.
+/// Samples completions: for each request, one per key, in order. `progress` is called on the calling thread with the
+/// number of new tokens so far and returns whether to go on.
 ///
 /// # Errors
-/// [`EngineError::Token`] for an id outside the vocabulary.
+/// [`EngineError::Sampling`] for parameters out of range, an empty prompt, a prompt that fills the context or a model
+/// whose logits are not finite; [`EngineError::Token`] for an id outside the vocabulary; [`EngineError::Interrupted`] if
+/// `progress` returned false.
 pub fn generate(
-    _model: &Model,
-    _requests: &[Request],
-    _params: &SamplingParams,
-    _progress: &mut dyn FnMut(usize) -> bool,
+    model: &Model,
+    requests: &[Request],
+    params: &SamplingParams,
+    progress: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<Vec<Completion>>, EngineError> {
-    Ok(Vec::new())
+    validate(model, requests, params)?;
+    let total: usize = requests.iter().map(|r| r.keys.len()).sum();
+    let workers = rayon::current_num_threads().min(total).max(1);
+    let job = Job {
+        model,
+        requests,
+        params,
+        queue: Queue::new(requests),
+        prefixes: Prefixes::new(requests),
+        slots: slots(model, requests, params, total, workers),
+        tokens: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        results: Mutex::new(Vec::with_capacity(total)),
+        failure: Mutex::new(None),
+        running: Mutex::new(workers - 1),
+        finished: Condvar::new(),
+    };
+    let mut go_on = || {
+        if !progress(job.tokens.load(Ordering::Relaxed)) {
+            job.stop.store(true, Ordering::Relaxed);
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(|_| {
+                worker::run(&job, &mut || ());
+                *lock(&job.running) -= 1;
+                job.finished.notify_all();
+            });
+        }
+        worker::run(&job, &mut go_on);
+        // On a thread of the pool the scope's end runs what is left; waiting here could keep it from running.
+        if rayon::current_thread_index().is_none() {
+            let mut running = lock(&job.running);
+            while *running > 0 {
+                let waited = job.finished.wait_timeout(running, Duration::from_millis(50));
+                running = waited.unwrap_or_else(PoisonError::into_inner).0;
+                go_on();
+            }
+        }
+    });
+    go_on();
+    collect(requests, job)
+}
+
+/// Everything that the workers of one call share.
+struct Job<'a> {
+    model: &'a Model,
+    requests: &'a [Request],
+    params: &'a SamplingParams,
+    queue: Queue<'a>,
+    prefixes: Prefixes,
+    /// Sequences that one worker decodes side by side.
+    slots: usize,
+    tokens: AtomicUsize,
+    stop: AtomicBool,
+    results: Mutex<Vec<Done>>,
+    /// The failure of the earliest request.
+    failure: Mutex<Option<(usize, EngineError)>>,
+    running: Mutex<usize>,
+    finished: Condvar,
+}
+
+/// A panic in another worker is passed on by rayon; the data behind the lock stays usable until then.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn collect(requests: &[Request], job: Job) -> Result<Vec<Vec<Completion>>, EngineError> {
+    if let Some((_, error)) = job.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let mut done = job.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if done.len() < requests.iter().map(|r| r.keys.len()).sum() {
+        return Err(EngineError::Interrupted);
+    }
+    done.sort_unstable_by_key(|d| (d.request, d.sample));
+    let mut completions: Vec<Vec<Completion>> = requests.iter().map(|r| Vec::with_capacity(r.keys.len())).collect();
+    for Done { request, completion, .. } in done {
+        completions[request].push(completion);
+    }
+    Ok(completions)
+}
+
+/// Sequences decoded side by side by one worker: enough to use the weights well each time they pass through the CPU's
+/// caches, no more than 1 GiB of key-value caches in all.
+fn slots(model: &Model, requests: &[Request], params: &SamplingParams, total: usize, workers: usize) -> usize {
+    const MOST: usize = 32;
+    const CACHE_BYTES: usize = 1 << 30;
+    let config = model.config();
+    let longest = requests.iter().map(|r| r.prompt.len()).max().unwrap_or(0);
+    let length = longest.saturating_add(params.max_new_tokens).min(config.max_position_embeddings);
+    let per_token = 2 * size_of::<f32>() * config.num_layers * config.kv_size();
+    let by_memory = CACHE_BYTES / per_token.saturating_mul(length).max(1) / workers;
+    total.div_ceil(workers).min(by_memory).clamp(1, MOST)
+}
+
+fn validate(model: &Model, requests: &[Request], params: &SamplingParams) -> Result<(), EngineError> {
+    let wrong = |problem: String| Err(EngineError::Sampling { problem });
+    let SamplingParams { temperature, top_p, .. } = *params;
+    if !(temperature.is_finite() && temperature >= 0.0) {
+        return wrong(format!("temperature is {temperature}; use 0 for greedy decoding or a number above 0"));
+    }
+    if !(top_p > 0.0 && top_p <= 1.0) {
+        return wrong(format!("top_p is {top_p}; use a number above 0 and at most 1 (1 keeps every token)"));
+    }
+    let config = model.config();
+    for (number, request) in requests.iter().enumerate() {
+        let (len, most) = (request.prompt.len(), config.max_position_embeddings);
+        if len == 0 {
+            return wrong(format!("prompt {number} (counted from 0) has no tokens; give it at least one, such as BOS"));
+        }
+        if len >= most {
+            return wrong(format!(
+                "prompt {number} (counted from 0) has {len} tokens and leaves no room in the model's context of {most} \
+                 (max_position_embeddings); shorten the prompt"
+            ));
+        }
+        if let Some(&id) = request.prompt.iter().find(|&&id| id as usize >= config.vocab_size) {
+            return Err(EngineError::Token { id, vocab_size: config.vocab_size });
+        }
+    }
+    Ok(())
 }
