@@ -69,6 +69,9 @@ pub enum TextError {
         /// What to do.
         remedy: String,
     },
+    /// A prompt without a single token.
+    #[error("the prompt is empty, and the tokenizer adds no BOS: there is nothing to continue. Give a prompt")]
+    EmptyPrompt,
     /// A completion that cannot be learned.
     #[error("{what}. {remedy}")]
     Completion {

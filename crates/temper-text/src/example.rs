@@ -47,6 +47,15 @@ impl Tokenizer {
     /// # Errors
     /// A dialogue without a chat template or that the template refuses; double BOS; an empty prompt.
     pub fn encode_prompt(&self, prompt: &Prompt) -> Result<EncodedPrompt, TextError> {
+        let encoded = self.context(prompt)?;
+        if encoded.ids.is_empty() {
+            return Err(TextError::EmptyPrompt);
+        }
+        Ok(encoded)
+    }
+
+    /// As [`encode_prompt`](Self::encode_prompt), where no token at all is a prompt too.
+    fn context(&self, prompt: &Prompt) -> Result<EncodedPrompt, TextError> {
         let (ids, text) = match prompt {
             Prompt::Text(text) => {
                 let mut ids = self.encode(text, true)?;
@@ -92,7 +101,7 @@ impl Tokenizer {
     /// its end; it begins with BOS.
     pub fn encode_example(&self, prompt: &Prompt, completion: &str) -> Result<Example, TextError> {
         let (stop, separator) = self.stop_of(prompt)?;
-        let EncodedPrompt { mut ids, prefill, text } = self.encode_prompt(prompt)?;
+        let EncodedPrompt { mut ids, prefill, text } = self.context(prompt)?;
         if completion.trim().is_empty() {
             return Err(TextError::Completion {
                 what: format!("the completion of {:?} is empty: nothing to learn but the stop token", excerpt(&text)),

@@ -1,5 +1,7 @@
 //! Chat templates and token ids agree with `transformers`; the fixtures come from `tools/fixtures/chat_templates.py`.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{fixtures, tokenizer};

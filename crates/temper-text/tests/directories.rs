@@ -1,5 +1,7 @@
 //! Reading and writing tokenizer directories.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{files, tokenizer};

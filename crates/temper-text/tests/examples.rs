@@ -1,5 +1,7 @@
 //! Training examples: what is a target, and what is refused.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{files, tokenizer};
@@ -126,6 +128,7 @@ fn completions_that_cannot_be_learned_are_errors() {
     // A single token that nothing stands before; the stop token after it is still learned.
     let example = tokenizer.encode_example(&Prompt::Text(String::new()), "ten").unwrap();
     assert_eq!(example.targets(), example.ids.len() - 1);
+    assert!(matches!(tokenizer.encode_prompt(&Prompt::Text(String::new())), Err(TextError::EmptyPrompt)));
 }
 
 #[test]

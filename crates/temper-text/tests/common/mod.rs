@@ -1,6 +1,6 @@
 //! The tokenizer of the fixtures with the chat template of a family.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
