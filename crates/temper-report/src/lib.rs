@@ -1,1 +1,25 @@
 //! Terminal tables and the HTML report of a run.
+//!
+//! Everything here is drawn from a [`RunSummary`](temper_run::summary::RunSummary) and the files it points to; nothing is
+//! measured. A number that has no interval shows none, a number that is missing shows `—`, and a cell is marked as
+//! different from its reference only when the two 95 % intervals do not touch.
+
+mod curves;
+mod error;
+mod grid;
+mod health;
+mod html;
+mod markup;
+mod number;
+mod paired;
+mod sections;
+mod svg;
+mod terminal;
+mod when;
+
+#[cfg(test)]
+mod synthetic;
+
+pub use error::ReportError;
+pub use html::{REPORT_FILE, render_html, write_html};
+pub use terminal::{WIDTH, render_arm, render_arm_at, render_terminal, render_terminal_at};
