@@ -8,6 +8,7 @@ use safetensors::tensor::Dtype;
 
 use super::error::HfError;
 use super::shards::{Entry, Shards};
+use crate::model::layout;
 use crate::{Model, ModelConfig};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
@@ -16,10 +17,10 @@ const HEAD: &str = "lm_head.weight";
 /// Elements that one thread converts at a time.
 const CHUNK: usize = 1 << 16;
 
-/// Fills a model of this config from the files.
+/// Fills a model of this config from the files. Names and shapes are checked before memory is taken.
 pub(super) fn read(config: ModelConfig, shards: &Shards) -> Result<Model, HfError> {
-    let mut model = Model::zeros(config);
-    let tensors = model.tensors().to_vec();
+    let tensors = layout(&config);
+    let mut entries = Vec::with_capacity(tensors.len());
     for tensor in &tensors {
         let Some(entry) = shards.get(&tensor.name) else {
             return Err(missing(shards, &tensor.name, tensor.shape.clone()));
@@ -33,8 +34,12 @@ pub(super) fn read(config: ModelConfig, shards: &Shards) -> Result<Model, HfErro
                 hint: shape_hint(&tensor.name),
             });
         }
-        let values = &mut model.params_mut()[tensor.range.clone()];
-        convert(shards, &tensor.name, entry, values)?;
+        entries.push(entry);
+    }
+    let mut model = Model::zeros(config);
+    let params = model.params_mut();
+    for (tensor, entry) in tensors.iter().zip(entries) {
+        convert(shards, &tensor.name, entry, &mut params[tensor.range.clone()])?;
     }
     no_others(&model, shards)?;
     Ok(model)

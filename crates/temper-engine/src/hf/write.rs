@@ -142,7 +142,7 @@ fn sync_dir(dir: &Path) {
     }
 }
 
-fn check_space(dir: &Path, needed: u64) -> Result<(), HfError> {
+pub(super) fn check_space(dir: &Path, needed: u64) -> Result<(), HfError> {
     match free_bytes(dir) {
         Some(available) if available < needed => Err(HfError::NoSpace { path: dir.to_path_buf(), needed, available }),
         _ => Ok(()),
