@@ -9,6 +9,10 @@ use crate::schema::{Shape, deref, shape};
 use crate::suggest::{did_you_mean, list, nearest};
 use crate::tree::{Content, Entry, Node, Place};
 
+/// What to do where no model is given.
+pub(crate) const NO_MODEL: &str =
+    "missing; give the base model with `--set model.path=DIR` (a Hugging Face model directory, or lab:base)";
+
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Problem {
@@ -28,6 +32,9 @@ pub(crate) fn check(root: &Value, schema: &Value, node: &Node, path: &str) -> Re
             message: format!("expected {expected}, found {}", describe(node)),
         })
     };
+    if matches!(node.value, Content::Null) && may_be_null(schema) {
+        return Ok(Value::Null);
+    }
     match shape(root, schema) {
         Shape::Any => Ok(node.to_json()),
         Shape::Either(options) => match options.iter().find(|option| fits(root, option, node)) {
@@ -89,6 +96,12 @@ fn object(
     let mut out = Map::new();
     for (key, entry) in map {
         let inner = join(path, key);
+        if matches!(entry.node.value, Content::Null)
+            && required(schema).any(|needed| needed == key)
+            && properties.get(key).is_some_and(|property| !fits(root, property, &entry.node))
+        {
+            return Err(missing(root, properties, key, &entry.key, path));
+        }
         let value = match (properties.get(key), others) {
             (Some(property), _) => check(root, property, &entry.node, &inner)?,
             (None, Some(Value::Bool(false))) => {
@@ -105,12 +118,7 @@ fn object(
     }
     for key in required(schema) {
         if !map.contains_key(key) {
-            let inner = join(path, key);
-            return Err(Problem {
-                place: node.place.clone(),
-                message: missing(root, properties, key, &inner),
-                path: inner,
-            });
+            return Err(missing(root, properties, key, &node.place, path));
         }
     }
     Ok(Value::Object(out))
@@ -196,19 +204,25 @@ fn out_of_range(schema: &Value, number: &Number) -> Option<String> {
     outside.then(|| format!("{number} is out of range; it must be {}", wanted.join(" and ")))
 }
 
+/// Whether the schema's own list of types has `null`.
+fn may_be_null(schema: &Value) -> bool {
+    schema.get("type").and_then(Value::as_array).is_some_and(|types| types.iter().any(|name| name == "null"))
+}
+
 fn required(schema: &Value) -> impl Iterator<Item = &str> {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn missing(root: &Value, properties: &Map<String, Value>, key: &str, path: &str) -> String {
-    if path == "model.path" || path == "model" {
-        return "missing; give the base model with `--set model.path=DIR` (a Hugging Face model directory, or lab:base)"
-            .to_string();
+fn missing(root: &Value, properties: &Map<String, Value>, key: &str, place: &Place, path: &str) -> Problem {
+    let path = join(path, key);
+    if path == "model" || path == "model.path" {
+        return Problem { place: place.clone(), path: "model.path".to_string(), message: NO_MODEL.to_string() };
     }
     let property = properties.get(key).unwrap_or(&Value::Null);
     let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
     let about = about.split_inclusive('.').next().unwrap_or_default().trim_end_matches('.').replace('\n', " ");
-    format!("missing; expected {} ({about})", expected(root, deref(root, property)))
+    let message = format!("missing; expected {} ({about})", expected(root, deref(root, property)));
+    Problem { place: place.clone(), path, message }
 }
 
 fn unknown_key(root: &Value, key: &str, properties: &Map<String, Value>) -> String {

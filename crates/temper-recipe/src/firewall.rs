@@ -23,6 +23,9 @@ impl Recipe {
     }
 }
 
+/// Parameters that only say how a score is shown. They make no other scorer of it.
+const SHOWN: [&str; 2] = ["title", "better"];
+
 /// A scorer and all that it is made of, as (name, resolved type and parameters).
 fn closure(recipe: &Recipe, name: &str) -> Vec<(String, ScorerSpec)> {
     let mut found: Vec<(String, ScorerSpec)> = Vec::new();
@@ -31,7 +34,8 @@ fn closure(recipe: &Recipe, name: &str) -> Vec<(String, ScorerSpec)> {
         if found.iter().any(|(seen, _)| *seen == name) {
             continue;
         }
-        let spec = recipe.scorer(&name);
+        let mut spec = recipe.scorer(&name);
+        spec.params.retain(|key, value| !SHOWN.contains(&key.as_str()) && !value.is_null());
         open.extend(spec.parts().into_iter().map(String::from));
         found.push((name, spec));
     }

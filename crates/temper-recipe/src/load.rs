@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::check::{Problem, check};
 use crate::schema::schema;
 use crate::tree::{Node, Place};
-use crate::{Recipe, RecipeError, overrides};
+use crate::{Recipe, RecipeError, Stage, overrides};
 
 impl Recipe {
     /// Reads a recipe file, applies overrides (`a.b.c=value`) and checks it. Scorer types are not checked; see
@@ -43,15 +43,26 @@ impl Recipe {
             overrides::apply(&mut tree, text)?;
         }
         let value = check(schema(), schema(), &tree, "").map_err(|problem| invalid(origin, problem))?;
-        let recipe: Recipe = serde_path_to_error::deserialize(value).map_err(|error| {
+        let mut recipe: Recipe = serde_path_to_error::deserialize(value).map_err(|error| {
             let path = error.path().to_string();
             invalid(origin, Problem { place: tree.place_of(&path), path, message: error.inner().to_string() })
         })?;
+        recipe.resolve();
         match recipe.problem(known_scorers) {
             None => Ok(recipe),
             Some(mut problem) => {
                 problem.place = tree.place_of(&problem.path);
                 Err(invalid(origin, problem))
+            }
+        }
+    }
+
+    /// Writes out the defaults that depend on other keys.
+    fn resolve(&mut self) {
+        for stage in self.arms.values_mut().flat_map(|arm| &mut arm.stages) {
+            if let Stage::Sft(sft) = stage {
+                sft.num_train_epochs = sft.extent().epochs;
+                sft.batch_size = sft.rows_per_batch();
             }
         }
     }

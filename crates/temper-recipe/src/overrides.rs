@@ -51,6 +51,9 @@ fn set(
         at.value = Content::Map(IndexMap::new());
         at.place = place.clone();
     }
+    if let Some(map) = long_form(at, schema) {
+        at.value = map;
+    }
     let whole = if path.is_empty() { "the recipe".to_string() } else { format!("`{path}`") };
     match &mut at.value {
         Content::Map(map) => {
@@ -81,11 +84,13 @@ fn set(
             set(&mut entry.node, inner, &segments[n..], path, value, place)
         }
         Content::List(items) => {
-            let index = match first.parse::<usize>() {
-                Ok(index) => index,
-                Err(_) => find_stage(items, first, &whole)?,
+            let inner = schema.and_then(items_of);
+            let Ok(index) = first.parse::<usize>() else {
+                let (index, kind) = find_stage(items, first, &whole)?;
+                path.push_str(&format!("[{index}]"));
+                let rest: Vec<String> = [kind].into_iter().chain(segments[1..].iter().cloned()).collect();
+                return set(&mut items[index], inner, &rest, path, value, place);
             };
-            let inner = schema.and_then(|schema| self::items(schema));
             path.push_str(&format!("[{index}]"));
             let count = items.len();
             if index == count && segments.len() == 1 {
@@ -101,8 +106,8 @@ fn set(
     }
 }
 
-/// The number of the only stage with this name or kind.
-fn find_stage(items: &[Node], wanted: &str, whole: &str) -> Result<usize, String> {
+/// The number and kind of the only stage with this name or kind.
+fn find_stage(items: &[Node], wanted: &str, whole: &str) -> Result<(usize, String), String> {
     let mut labels: Vec<String> = Vec::new();
     let mut named = Vec::new();
     let mut kinds = Vec::new();
@@ -110,7 +115,7 @@ fn find_stage(items: &[Node], wanted: &str, whole: &str) -> Result<usize, String
         let Content::Map(map) = &item.value else { continue };
         let Some((kind, entry)) = map.first() else { continue };
         if kind == wanted {
-            kinds.push(i);
+            kinds.push((i, kind));
         }
         labels.push(kind.clone());
         if let Content::Map(settings) = &entry.node.value
@@ -119,23 +124,32 @@ fn find_stage(items: &[Node], wanted: &str, whole: &str) -> Result<usize, String
             labels.pop();
             labels.push(name.clone());
             if name == wanted {
-                named.push(i);
+                named.push((i, kind));
             }
         }
     }
     let found = if named.is_empty() { kinds } else { named };
     match found.as_slice() {
-        [one] => Ok(*one),
+        [(index, kind)] => Ok((*index, kind.to_string())),
         [] if labels.is_empty() => Err(format!("{whole} is a list; `{wanted}` is not an index, numbered from 0")),
         [] => Err(format!("in {whole}: {}", unknown("stage", wanted, labels.iter().map(String::as_str)))),
         many => {
-            let numbers: Vec<String> = many.iter().map(usize::to_string).collect();
+            let numbers: Vec<String> = many.iter().map(|(index, _)| index.to_string()).collect();
             Err(format!(
                 "{whole} has several stages `{wanted}` (numbers {}); name one by its number",
                 list(numbers.iter().map(String::as_str))
             ))
         }
     }
+}
+
+/// A plain scorer name as the mapping that it is short for, so that a weight can be set beside it.
+fn long_form(at: &Node, schema: Option<&Value>) -> Option<Content> {
+    let (Content::Text(_), Some(_)) = (&at.value, schema.and_then(|schema| child(schema, "scorer"))) else {
+        return None;
+    };
+    let entry = Entry { key: at.place.clone(), node: at.clone() };
+    Some(Content::Map(IndexMap::from([("scorer".to_string(), entry)])))
 }
 
 /// Whether the keys of the mapping are names that the recipe's author chose.
@@ -159,7 +173,7 @@ fn child<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
     found.map(|schema| deref(root, schema))
 }
 
-fn items(schema: &Value) -> Option<&Value> {
+fn items_of(schema: &Value) -> Option<&Value> {
     deref(self::schema(), schema).get("items")
 }
 

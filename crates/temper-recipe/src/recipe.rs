@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DataSource, Gate, Lab, ScorerSpec, Stage, Suite};
 
-/// A whole recipe. Field order is the order in which the keys are written out.
+/// A recipe: everything that a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["name", "model", "arms"]))]

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A scorer type with its parameters. What parameters a type takes is the scorer's own matter.
+/// A scorer type with its parameters, which stand beside `type`; each type has its own. Every type takes `title` (its name
+/// in tables) and `better` (`higher`, `lower` or `neither`), which change no score.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(extend("required" = ["type"]))]

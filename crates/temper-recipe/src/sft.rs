@@ -111,9 +111,8 @@ impl Sft {
     /// Rows per batch, or `None` where the batch is counted in tokens (`batch_tokens`).
     pub fn rows_per_batch(&self) -> Option<usize> {
         match (self.batch_size, self.batch_tokens) {
-            (Some(rows), _) => Some(rows),
-            (None, Some(_)) => None,
-            (None, None) => Some(16),
+            (rows, Some(_)) => rows,
+            (rows, None) => rows.or(Some(16)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::check::{Problem, check};
+use crate::check::{NO_MODEL, Problem, check};
 use crate::load::invalid;
 use crate::schema::schema;
 use crate::suggest::unknown;
@@ -52,10 +52,7 @@ impl Checks<'_> {
         let recipe = self.recipe;
         name("name", &recipe.name)?;
         if recipe.model.path.trim().is_empty() {
-            return fail(
-                "model.path",
-                "missing; give the base model with `--set model.path=DIR` (a Hugging Face model directory, or lab:base)",
-            );
+            return fail("model.path", NO_MODEL);
         }
         self.lab()?;
         for (key, source) in &recipe.data {
