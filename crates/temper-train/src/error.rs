@@ -35,6 +35,9 @@ pub enum TrainError {
         /// What the tokenizer said.
         source: TextError,
     },
+    /// The engine could not load, save or run the model.
+    #[error(transparent)]
+    Engine(#[from] temper_engine::EngineError),
     /// There is nothing to train on, or the settings contradict each other.
     #[error("{what}. {remedy}")]
     Setting {

@@ -4,11 +4,16 @@ pub mod algorithms;
 mod budget;
 mod context;
 mod error;
+mod examples;
 mod metrics;
 mod progress;
+mod rewards;
+pub mod rollout;
 pub mod schedule;
 mod stages;
+mod state;
 pub mod step;
+mod trainer;
 
 pub use budget::Cost;
 pub use context::{RejectOutcome, StageContext, StageOutcome, StageStatus};

@@ -1,49 +1,62 @@
 //! The stages: each turns a checkpoint into a checkpoint, or into data.
 
-use std::sync::Arc;
+mod grpo;
+mod grpo_log;
+mod pretrain;
+mod reject;
+mod sft;
 
-use temper_data::Row;
-use temper_recipe::{Grpo, Pretrain, Reject, Sft};
-use temper_score::Scorer;
-use temper_text::Tokenizer;
+pub use grpo::run_grpo;
+pub use pretrain::{encode_documents, pretrain};
+pub use reject::{RejectReport, run_reject};
+pub use sft::run_sft;
 
-use crate::{RejectOutcome, StageContext, StageOutcome, TrainError};
+use temper_engine::{Key, shuffle};
 
-/// Counts of rejection sampling.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RejectReport {}
+/// An endless stream of shuffled epochs over `len` things; a place in it is a number.
+struct Epochs {
+    len: usize,
+    key: Key,
+    epoch: u64,
+    order: Vec<usize>,
+}
 
-/// Supervised fine-tuning.
-pub fn run_sft(_ctx: &mut StageContext, _spec: &Sft, _rows: &[Row]) -> Result<StageOutcome, TrainError> {
-    Err(TrainError::setting("unfinished", "wait"))
+impl Epochs {
+    fn new(len: usize, seed: u64) -> Self {
+        let key = Key::new(seed).fold_str("order");
+        Self { len, key, epoch: 0, order: shuffle(len, key.fold(0)) }
+    }
+
+    /// The thing at place `cursor`.
+    fn at(&mut self, cursor: u64) -> usize {
+        let epoch = cursor / self.len as u64;
+        if epoch != self.epoch {
+            (self.epoch, self.order) = (epoch, shuffle(self.len, self.key.fold(epoch)));
+        }
+        self.order[(cursor % self.len as u64) as usize]
+    }
+
+    /// Places left in the epoch of `cursor`.
+    fn left(&self, cursor: u64) -> usize {
+        self.len - (cursor % self.len as u64) as usize
+    }
 }
-/// GRPO; `scorers` are those of `spec.rewards`, in order.
-pub fn run_grpo(
-    _ctx: &mut StageContext,
-    _spec: &Grpo,
-    _rows: &[Row],
-    _scorers: &[Arc<dyn Scorer>],
-) -> Result<StageOutcome, TrainError> {
-    Err(TrainError::setting("unfinished", "wait"))
-}
-/// Rejection sampling; `scorers` are those of `spec.keep`, in order.
-pub fn run_reject(
-    _ctx: &mut StageContext,
-    _spec: &Reject,
-    _rows: &[Row],
-    _scorers: &[Arc<dyn Scorer>],
-) -> Result<RejectOutcome, TrainError> {
-    Err(TrainError::setting("unfinished", "wait"))
-}
-/// Language modelling over documents of token ids.
-pub fn pretrain(
-    _ctx: &mut StageContext,
-    _spec: &Pretrain,
-    _documents: &[Vec<u32>],
-) -> Result<StageOutcome, TrainError> {
-    Err(TrainError::setting("unfinished", "wait"))
-}
-/// Rows as documents for [`pretrain`].
-pub fn encode_documents(_tokenizer: &Tokenizer, _rows: &[Row]) -> Result<Vec<Vec<u32>>, TrainError> {
-    Err(TrainError::setting("unfinished", "wait"))
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_epoch_holds_everything_once_in_its_own_order() {
+        let mut epochs = Epochs::new(10, 3);
+        let mut first: Vec<usize> = (0..10).map(|c| epochs.at(c)).collect();
+        let mut second: Vec<usize> = (10..20).map(|c| epochs.at(c)).collect();
+        assert_ne!(first, second);
+        assert_eq!(first[4], epochs.at(4));
+        assert_eq!((epochs.left(0), epochs.left(13)), (10, 7));
+        first.sort_unstable();
+        second.sort_unstable();
+        assert_eq!(first, (0..10).collect::<Vec<_>>());
+        assert_eq!(first, second);
+    }
 }
