@@ -119,47 +119,65 @@ pub struct RolloutBatch {
     pub flops: f64,
 }
 
-/// Samples `samples` completions of each prompt.
-///
-/// Each completion has its own stream of randomness, keyed by `key`, the prompt's number in the stage (`first` plus its
-/// place in `prompts`), the row's id and the completion's number, so that it does not depend on what else is sampled.
-pub fn sample(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    rows: &[Row],
-    prompts: &[&PreparedPrompt],
-    samples: usize,
-    params: &SamplingParams,
-    key: (Key, u64),
-    progress: &mut dyn FnMut(usize),
-) -> Result<RolloutBatch, TrainError> {
-    let (key, first) = key;
-    let requests: Vec<Request> = prompts
-        .iter()
-        .enumerate()
-        .map(|(i, prompt)| {
-            let key = key.fold(first + i as u64).fold_str(&rows[prompt.row].id);
-            Request { prompt: prompt.encoded.ids.clone(), keys: (0..samples as u64).map(|s| key.fold(s)).collect() }
-        })
-        .collect();
-    let groups = generate(model, &requests, params, &mut |tokens| {
-        progress(tokens);
-        true
-    })?;
-    let mut batch = RolloutBatch::default();
-    for (prompt, group) in prompts.iter().zip(groups) {
-        let length = prompt.encoded.ids.len() as u64;
-        let (mut tokens, mut attended) = (length, length * (length + 1) / 2);
-        for (sample, completion) in group.into_iter().enumerate() {
-            let new = completion.ids.len() as u64;
-            batch.tokens += new;
-            tokens += new;
-            attended += new * length + new * (new + 1) / 2;
-            batch.rollouts.push(rollout(tokenizer, prompt, sample, completion));
+/// Everything that sampling needs and that stays the same over a stage, the weights excepted.
+#[derive(Clone, Debug)]
+pub struct Sampler<'a> {
+    /// The rows that the prompts are of.
+    pub rows: &'a [Row],
+    /// How to sample.
+    pub params: SamplingParams,
+    /// Completions per prompt.
+    pub samples: usize,
+    /// Where the randomness comes from.
+    pub key: Key,
+}
+
+impl Sampler<'_> {
+    /// Samples completions of some prompts. `first` is the number of the first of them in the stage.
+    ///
+    /// Each completion has its own stream of randomness, keyed by `key`, the prompt's number, the row's id and the
+    /// completion's number, so that it does not depend on what else is sampled. `progress` is given the tokens so far.
+    ///
+    /// # Errors
+    /// What the engine cannot run.
+    pub fn sample(
+        &self,
+        model: &Model,
+        tokenizer: &Tokenizer,
+        prompts: &[&PreparedPrompt],
+        first: u64,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<RolloutBatch, TrainError> {
+        let requests: Vec<Request> = prompts
+            .iter()
+            .enumerate()
+            .map(|(i, prompt)| {
+                let key = self.key.fold(first + i as u64).fold_str(&self.rows[prompt.row].id);
+                Request {
+                    prompt: prompt.encoded.ids.clone(),
+                    keys: (0..self.samples as u64).map(|s| key.fold(s)).collect(),
+                }
+            })
+            .collect();
+        let groups = generate(model, &requests, &self.params, &mut |tokens| {
+            progress(tokens);
+            true
+        })?;
+        let mut batch = RolloutBatch::default();
+        for (prompt, group) in prompts.iter().zip(groups) {
+            let length = prompt.encoded.ids.len() as u64;
+            let (mut tokens, mut attended) = (length, length * (length + 1) / 2);
+            for (sample, completion) in group.into_iter().enumerate() {
+                let new = completion.ids.len() as u64;
+                batch.tokens += new;
+                tokens += new;
+                attended += new * length + new * (new + 1) / 2;
+                batch.rollouts.push(rollout(tokenizer, prompt, sample, completion));
+            }
+            batch.flops += model.config().forward_flops(tokens as usize, attended);
         }
-        batch.flops += model.config().forward_flops(tokens as usize, attended);
+        Ok(batch)
     }
-    Ok(batch)
 }
 
 fn rollout(tokenizer: &Tokenizer, prompt: &PreparedPrompt, sample: usize, completion: Completion) -> Rollout {

@@ -12,7 +12,7 @@ use super::grpo_log::{self, StepLog};
 use crate::algorithms::advantage::{Scale, advantages, weighted_reward};
 use crate::algorithms::grpo::{Completion, Objective, Reduction, StepTotals, grpo};
 use crate::rewards::{self, Column};
-use crate::rollout::{self, PreparedPrompt, Prompts, RolloutBatch};
+use crate::rollout::{PreparedPrompt, Prompts, RolloutBatch, Sampler};
 use crate::step::{self, Sequence};
 use crate::trainer::{Plan, Trainer, Update, fingerprint};
 use crate::{StageContext, StageOutcome, TrainError};
@@ -64,13 +64,17 @@ pub fn run_grpo(
             bias_correction: false,
         },
         reference: (spec.beta != 0.0).then(|| ctx.model.clone()),
-        key: Key::new(ctx.seed).fold_str("rollout"),
-        params: SamplingParams {
-            temperature: spec.temperature as f32,
-            top_p: spec.top_p as f32,
-            top_k: spec.top_k,
-            max_new_tokens: spec.max_completion_length,
-            stop_ids: ctx.tokenizer.stop_ids(),
+        sampler: Sampler {
+            rows,
+            params: SamplingParams {
+                temperature: spec.temperature as f32,
+                top_p: spec.top_p as f32,
+                top_k: spec.top_k,
+                max_new_tokens: spec.max_completion_length,
+                stop_ids: ctx.tokenizer.stop_ids(),
+            },
+            samples: spec.completions_per_prompt,
+            key: Key::new(ctx.seed).fold_str("rollout"),
         },
     };
     let mut epochs = Epochs::new(prompts.items.len(), ctx.seed);
@@ -107,8 +111,7 @@ struct Stage<'a> {
     scorers: &'a [Arc<dyn Scorer>],
     objective: Objective,
     reference: Option<Model>,
-    key: Key,
-    params: SamplingParams,
+    sampler: Sampler<'a>,
 }
 
 /// The completions of one round, scored.
@@ -151,6 +154,10 @@ impl Round {
 }
 
 impl Stage<'_> {
+    fn temperature(&self) -> f32 {
+        self.sampler.params.temperature
+    }
+
     /// The smallest and largest value of each reward, where the scorer names them.
     fn ranges(&self) -> Vec<Option<(f64, f64)>> {
         self.scorers.iter().map(|s| s.range()).collect()
@@ -161,16 +168,9 @@ impl Stage<'_> {
         let (spec, cursor, done) = (self.spec, trainer.at.cursor, trainer.progress());
         let ctx = &mut *trainer.ctx;
         let progress = &mut *ctx.progress;
-        let batch = rollout::sample(
-            ctx.model,
-            ctx.tokenizer,
-            self.rows,
-            chosen,
-            spec.completions_per_prompt,
-            &self.params,
-            (self.key, cursor),
-            &mut |tokens| progress.advance(done, &format!("sampling, {tokens} tokens")),
-        )?;
+        let batch = self.sampler.sample(ctx.model, ctx.tokenizer, chosen, cursor, &mut |tokens| {
+            progress.advance(done, &format!("sampling, {tokens} tokens"));
+        })?;
         let weights = ctx.model.digest();
         trainer.at.cost.tokens_sampled += batch.tokens;
         trainer.at.cost.flops += batch.flops;
@@ -213,8 +213,7 @@ impl Stage<'_> {
             reference: Vec::new(),
         };
         if let Some(reference) = &self.reference {
-            let (scores, flops) =
-                step::score(reference, &round.sequences(), self.params.temperature, trainer.micro_tokens);
+            let (scores, flops) = step::score(reference, &round.sequences(), self.temperature(), trainer.micro_tokens);
             round.reference = scores;
             trainer.at.cost.flops += flops;
         }
@@ -256,7 +255,7 @@ impl Stage<'_> {
         let mut log = StepLog::new(round.totals.tokens, self.objective.beta != 0.0);
         let place = |i: usize| self.rows[round.batch.rollouts[round.trained[i]].row].place();
         let sequences = round.sequences();
-        let update = trainer.update(&sequences, self.params.temperature, &place, &mut |i, logprobs| {
+        let update = trainer.update(&sequences, self.temperature(), &place, &mut |i, logprobs| {
             let completion = Completion {
                 logprobs,
                 old_logprobs: &round.old[i],

@@ -18,7 +18,7 @@ use super::Epochs;
 use super::grpo_log::write_beside;
 use crate::metrics::append_line;
 use crate::rewards::{self, Column};
-use crate::rollout::{self, PreparedPrompt, Prompts, Rollout};
+use crate::rollout::{PreparedPrompt, Prompts, Rollout, Sampler};
 use crate::trainer::{digest, fingerprint};
 use crate::{Cost, RejectOutcome, StageContext, StageStatus, Total, TrainError, state};
 
@@ -40,7 +40,7 @@ pub struct RejectReport {
     pub total: usize,
     /// Completions kept.
     pub kept: usize,
-    /// Completions not kept, by the first reason that applies: `truncated`, `SCORER` (out of its bounds),
+    /// Completions not kept, by the first reason that applies: `truncated`, `empty`, `SCORER` (out of its bounds),
     /// `SCORER: no score`, `duplicate`, `per_prompt`.
     pub rejected: BTreeMap<String, usize>,
 }
@@ -59,7 +59,7 @@ struct Saved {
 /// Samples `samples_per_prompt` completions of each prompt of `rows` and keeps those that meet every rule of `spec.keep`;
 /// `scorers` are those of the rules, in order.
 ///
-/// A truncated completion is never kept: learning it would teach to stop anywhere. Of a prompt's completions different
+/// Truncated and empty completions are never kept: learning them would teach to stop anywhere. Of a prompt's completions different
 /// ones are kept, in the order sampled, `per_prompt` at most. What is kept is written to `dataset/train.jsonl` as prompt
 /// and completion, with a data card beside it, and returned as rows. The rows of `spec.mix` are not added here.
 ///
@@ -131,7 +131,7 @@ struct Stage<'s, 'c> {
     spec: &'s Reject,
     rows: &'s [Row],
     scorers: &'s [Arc<dyn Scorer>],
-    params: SamplingParams,
+    sampler: Sampler<'s>,
     dataset: PathBuf,
     weights: String,
     at: Saved,
@@ -173,22 +173,15 @@ impl<'s, 'c> Stage<'s, 'c> {
             max_new_tokens: spec.max_completion_length,
             stop_ids: ctx.tokenizer.stop_ids(),
         };
-        Ok(Self { ctx, spec, rows, scorers, params, dataset, weights, at })
+        let key = Key::new(ctx.seed).fold_str("reject");
+        let sampler = Sampler { rows, params, samples: spec.samples_per_prompt, key };
+        Ok(Self { ctx, spec, rows, scorers, sampler, dataset, weights, at })
     }
 
     /// Samples and judges the completions of some prompts, and appends those that are kept.
     fn sample(&mut self, chosen: &[&PreparedPrompt]) -> Result<(), TrainError> {
-        let key = Key::new(self.ctx.seed).fold_str("reject");
-        let batch = rollout::sample(
-            self.ctx.model,
-            self.ctx.tokenizer,
-            self.rows,
-            chosen,
-            self.spec.samples_per_prompt,
-            &self.params,
-            (key, self.at.done as u64),
-            &mut |_| (),
-        )?;
+        let (model, tokenizer) = (&*self.ctx.model, self.ctx.tokenizer);
+        let batch = self.sampler.sample(model, tokenizer, chosen, self.at.done as u64, &mut |_| ())?;
         self.at.cost.tokens_sampled += batch.tokens;
         self.at.cost.flops += batch.flops;
         let columns = rewards::score(&batch.rollouts, self.rows, self.scorers);
@@ -225,6 +218,9 @@ impl<'s, 'c> Stage<'s, 'c> {
     ) -> Option<String> {
         if rollout.truncated() {
             return Some("truncated".into());
+        }
+        if rollout.text.trim().is_empty() {
+            return Some("empty".into());
         }
         for (rule, column) in self.spec.keep.iter().zip(columns) {
             match column.values[at] {
