@@ -9,26 +9,35 @@
 //! depend neither on the number of threads nor on what else is in a batch. The log-probability of a sampled token is,
 //! to the bit, the one that [`Model::score`] computes for the same sequence.
 
+mod backward;
 mod batch;
 mod config;
 mod config_json;
 mod decode;
 mod error;
+mod forward;
 mod hf;
+mod kernels;
 mod memory;
 mod model;
+mod ops;
 mod optim;
+mod par;
 mod real;
 mod rng;
 mod sample;
+mod simd;
+mod weights;
+mod workspace;
 
 pub use batch::Packed;
 pub use config::{Arch, AttentionBias, ModelConfig, Rope, RopeScaling};
-pub use decode::{KvCache, LogSoftmax, Positions};
+pub use decode::{KvCache, Positions};
 pub use error::EngineError;
 pub use hf::HfError;
 pub use memory::peak_memory_bytes;
 pub use model::{Grads, Model, TensorInfo, TokenGrads, TokenStats};
+pub use ops::head::LogSoftmax;
 pub use optim::{AdamW, AdamWConfig};
 pub use real::Real;
 pub use rng::{Key, shuffle};

@@ -1,9 +1,15 @@
 //! The model: one flat arena of parameters with named views.
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::forward::{self, HeadRows, LayerView};
+use crate::ops::head::Head;
+use crate::ops::rope::Table;
 use crate::rng::Key;
-use crate::{ModelConfig, Packed, Real};
+use crate::weights::{Direction, ModelPanels, PackedWeights, Places};
+use crate::workspace::Workspace;
+use crate::{ModelConfig, Packed, Real, backward};
 
 /// Name, shape and place of a tensor in the arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +82,22 @@ pub(crate) fn layout(config: &ModelConfig) -> Vec<TensorInfo> {
 }
 
 /// A decoder-only transformer: parameters and how to run them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Model<F = f32> {
     config: ModelConfig,
     tensors: Vec<TensorInfo>,
     params: Vec<F>,
+    pub(crate) places: Places,
+    forward_panels: PackedWeights<F>,
+    backward_panels: PackedWeights<F>,
+    angles: Mutex<Arc<Table<F>>>,
+    workspaces: Mutex<Vec<Workspace<F>>>,
+}
+
+impl<F: Real> Clone for Model<F> {
+    fn clone(&self) -> Self {
+        Model::with_params(self.config.clone(), self.tensors.clone(), self.params.clone())
+    }
 }
 
 impl<F: Real> Model<F> {
@@ -88,7 +105,21 @@ impl<F: Real> Model<F> {
     pub fn zeros(config: ModelConfig) -> Self {
         let tensors = layout(&config);
         let n = tensors.last().map_or(0, |t| t.range.end);
-        Model { config, tensors, params: vec![F::default(); n] }
+        Self::with_params(config, tensors, vec![F::ZERO; n])
+    }
+
+    fn with_params(config: ModelConfig, tensors: Vec<TensorInfo>, params: Vec<F>) -> Self {
+        let places = Places::new(&config, &tensors);
+        Model {
+            config,
+            tensors,
+            params,
+            places,
+            forward_panels: PackedWeights::default(),
+            backward_panels: PackedWeights::default(),
+            angles: Mutex::default(),
+            workspaces: Mutex::default(),
+        }
     }
 
     /// A model with random parameters: normal(0, 0.02), norms 1, biases 0. A function of `config` and `seed`.
@@ -135,6 +166,8 @@ impl<F: Real> Model<F> {
 
     /// All parameters, to be changed. Packed copies of weights are renewed before their next use.
     pub fn params_mut(&mut self) -> &mut [F] {
+        self.forward_panels.invalidate();
+        self.backward_panels.invalidate();
         &mut self.params
     }
 
@@ -143,26 +176,119 @@ impl<F: Real> Model<F> {
         &self.tensors
     }
 
+    /// Weights packed for the forward.
+    pub(crate) fn forward_panels(&self) -> &ModelPanels<F> {
+        self.forward_panels.get(&self.config, &self.places, &self.params, Direction::Forward)
+    }
+
+    /// Weights packed for the backward.
+    pub(crate) fn backward_panels(&self) -> &ModelPanels<F> {
+        self.backward_panels.get(&self.config, &self.places, &self.params, Direction::Backward)
+    }
+
+    /// The weights of layer `index` for the forward.
+    pub(crate) fn layer(&self, index: usize) -> LayerView<'_, F> {
+        LayerView {
+            config: &self.config,
+            params: &self.params,
+            places: &self.places.layers[index],
+            panels: &self.forward_panels().layers[index],
+        }
+    }
+
+    /// Rotary angles of at least the positions `0..len`.
+    pub(crate) fn angles(&self, len: usize) -> Arc<Table<F>> {
+        let mut table = self.angles.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.len() < len {
+            *table = Arc::new(Table::new(&self.config, len.next_power_of_two().max(256)));
+        }
+        table.clone()
+    }
+
+    fn with_workspace<R>(&self, f: impl FnOnce(&mut Workspace<F>) -> R) -> R {
+        let pool = || self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = pool().pop().unwrap_or_default();
+        let result = f(&mut work);
+        pool().push(work);
+        result
+    }
+
+    /// Frees buffers that are otherwise kept for the next call of [`Model::score`] or [`Model::backprop`].
+    pub fn release_buffers(&mut self) {
+        self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Log-probabilities without gradient. `select[t]`: whether the log-probability of token `t` given the tokens
     /// before it in its segment is wanted; at other positions, and at the first token of a segment, the results are 0.
     /// Logits are divided by `temperature`.
-    pub fn score(&self, batch: &Packed, _temperature: F, _select: &[bool]) -> TokenStats<F> {
-        TokenStats::zeros(batch.len())
+    ///
+    /// # Panics
+    /// If a token id is not below `vocab_size`, `select` is not as long as the batch, or `temperature` is not positive.
+    pub fn score(&self, batch: &Packed, temperature: F, select: &[bool]) -> TokenStats<F> {
+        self.with_workspace(|work| self.run(batch, temperature, select, work, false).1)
+    }
+
+    /// The forward: the head's rows and the results.
+    fn run(
+        &self,
+        batch: &Packed,
+        temperature: F,
+        select: &[bool],
+        work: &mut Workspace<F>,
+        keep: bool,
+    ) -> (HeadRows<F>, TokenStats<F>) {
+        forward::check(&self.config, batch, temperature, select);
+        work.prepare(&self.config, batch, keep);
+        let last = forward::layers(self, batch, work);
+        let rows = HeadRows::new(self, batch, select, &work.x[last]);
+        let results = self.head(temperature).stats(&rows.hidden, &rows.targets);
+        let mut stats = TokenStats::zeros(batch.len());
+        for (t, result) in rows.tokens.iter().zip(&results) {
+            stats.logprobs[*t] = result.logprob;
+            stats.entropy[*t] = result.entropy;
+            stats.correct[*t] = result.correct;
+        }
+        (rows, stats)
+    }
+
+    fn head(&self, temperature: F) -> Head<'_, F> {
+        Head { weights: &self.forward_panels().head, inv_temperature: F::ONE / temperature }
     }
 
     /// Forward, loss and backward; adds the gradient to `grads`. `loss` maps the statistics of the selected tokens to
     /// the loss's derivative with respect to each log-probability (and entropy).
+    ///
+    /// # Panics
+    /// As for [`Model::score`], or if `loss` returns derivatives of another length.
     pub fn backprop<L: FnOnce(&TokenStats<F>) -> TokenGrads<F>>(
         &self,
         batch: &Packed,
         temperature: F,
         select: &[bool],
-        _grads: &mut Grads<F>,
+        grads: &mut Grads<F>,
         loss: L,
     ) -> TokenStats<F> {
-        let stats = self.score(batch, temperature, select);
-        loss(&stats);
-        stats
+        self.with_workspace(|work| {
+            let (rows, stats) = self.run(batch, temperature, select, work, true);
+            let d = loss(&stats);
+            let pick = |values: &[F]| {
+                assert_eq!(values.len(), batch.len(), "a derivative has one entry per token");
+                rows.tokens.iter().map(|t| values[*t]).collect::<Vec<F>>()
+            };
+            let (dlogprobs, dentropy) = (pick(&d.logprobs), d.entropy.as_deref().map(pick));
+            let mut dhidden = vec![F::ZERO; rows.hidden.len()];
+            self.head(temperature).backward(
+                &self.backward_panels().head,
+                &rows.hidden,
+                &rows.targets,
+                &dlogprobs,
+                dentropy.as_deref(),
+                &mut dhidden,
+                &mut grads.values[self.places.head.clone()],
+            );
+            backward::layers(self, batch, work, &rows, &dhidden, &mut grads.values);
+            stats
+        })
     }
 }
 

@@ -1,27 +1,202 @@
 //! The number types that the engine computes in.
 
+use std::cell::RefCell;
+use std::fmt::Debug;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+use crate::kernels::tile::{self, Tile};
+use crate::simd::Level;
+
 /// `f32` at run time, `f64` to check gradients against finite differences.
-pub trait Real: Copy + Send + Sync + Default + PartialOrd + std::fmt::Debug + 'static {
+pub trait Real:
+    Copy
+    + Send
+    + Sync
+    + Default
+    + PartialOrd
+    + Debug
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + 'static
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// Negative infinity.
+    const NEG_INFINITY: Self;
+
     /// Rounded from `f64`.
     fn from_f64(x: f64) -> Self;
     /// Exactly, as `f64`.
     fn to_f64(self) -> f64;
+    /// `self * b + c`, rounded once if `FMA`, else twice.
+    fn fma<const FMA: bool>(self, b: Self, c: Self) -> Self;
+    /// `e` to the power of `self`; written so that a loop over it becomes vector code. 0 for very negative arguments.
+    fn exp<const FMA: bool>(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// The larger of two numbers.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        if self > other { self } else { other }
+    }
+
+    /// One register tile of a matrix product, with `rows <= tile::max_rows(level, vectors)`.
+    ///
+    /// # Safety
+    /// As for [`Tile`].
+    #[doc(hidden)]
+    unsafe fn tile(level: Level, rows: usize, vectors: usize, tile: &Tile<Self>);
+
+    /// A buffer of at least `len` elements with unspecified contents, from this thread's pool.
+    #[doc(hidden)]
+    fn take_scratch(len: usize) -> Vec<Self>;
+
+    /// Gives a buffer back to this thread's pool.
+    #[doc(hidden)]
+    fn give_scratch(buffer: Vec<Self>);
 }
 
+/// Runs `f` with a scratch buffer of `len` elements with unspecified contents.
+pub(crate) fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
+    let mut buffer = F::take_scratch(len);
+    let result = f(&mut buffer[..len]);
+    F::give_scratch(buffer);
+    result
+}
+
+thread_local! {
+    static POOL_F32: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static POOL_F64: RefCell<Vec<Vec<f64>>> = const { RefCell::new(Vec::new()) };
+}
+
+macro_rules! scratch {
+    ($t:ty, $pool:ident) => {
+        fn take_scratch(len: usize) -> Vec<$t> {
+            let mut buffer = $pool.with(|pool| pool.borrow_mut().pop()).unwrap_or_default();
+            if buffer.len() < len {
+                buffer.resize(len, 0.0);
+            }
+            buffer
+        }
+
+        fn give_scratch(buffer: Vec<$t>) {
+            $pool.with(|pool| pool.borrow_mut().push(buffer));
+        }
+    };
+}
+
+const LOG2_E: f32 = std::f32::consts::LOG2_E;
+const LN2_HIGH: f32 = 0.693_359_4;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+const ROUND: f32 = 12_582_912.0;
+
 impl Real for f32 {
+    const ZERO: f32 = 0.0;
+    const ONE: f32 = 1.0;
+    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x as f32
     }
+
+    #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+
+    #[inline(always)]
+    fn fma<const FMA: bool>(self, b: f32, c: f32) -> f32 {
+        if FMA { self.mul_add(b, c) } else { self * b + c }
+    }
+
+    /// `2^n exp(r)` with `|r| <= ln(2) / 2` and the polynomial of Cephes' `expf` (Moshier, 1992); within 2 units in the
+    /// last place.
+    #[inline(always)]
+    fn exp<const FMA: bool>(self) -> f32 {
+        let x = if self < 88.0 { self } else { 88.0 };
+        let shifted = x.fma::<FMA>(LOG2_E, ROUND);
+        let n = shifted - ROUND;
+        let r = n.fma::<FMA>(-LN2_HIGH, x);
+        let r = n.fma::<FMA>(-LN2_LOW, r);
+        let p = 1.987_569_2e-4_f32;
+        let p = p.fma::<FMA>(r, 1.398_2e-3);
+        let p = p.fma::<FMA>(r, 8.333_452e-3);
+        let p = p.fma::<FMA>(r, 4.166_579_6e-2);
+        let p = p.fma::<FMA>(r, 1.666_666_5e-1);
+        let p = p.fma::<FMA>(r, 5e-1);
+        let p = p.fma::<FMA>(r * r, r + 1.0);
+        let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000));
+        if self > -87.3 { p * scale } else { 0.0 }
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> f32 {
+        f32::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn ln(self) -> f32 {
+        f32::ln(self)
+    }
+
+    #[inline(always)]
+    unsafe fn tile(level: Level, rows: usize, vectors: usize, tile: &Tile<f32>) {
+        // SAFETY: the caller's.
+        unsafe { tile::tile_f32(level, rows, vectors, tile) }
+    }
+
+    scratch!(f32, POOL_F32);
 }
 
 impl Real for f64 {
+    const ZERO: f64 = 0.0;
+    const ONE: f64 = 1.0;
+    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
+
+    #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x
     }
+
+    #[inline(always)]
     fn to_f64(self) -> f64 {
         self
     }
+
+    #[inline(always)]
+    fn fma<const FMA: bool>(self, b: f64, c: f64) -> f64 {
+        self * b + c
+    }
+
+    #[inline(always)]
+    fn exp<const FMA: bool>(self) -> f64 {
+        f64::exp(self)
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> f64 {
+        f64::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn ln(self) -> f64 {
+        f64::ln(self)
+    }
+
+    #[inline(always)]
+    unsafe fn tile(_level: Level, rows: usize, vectors: usize, tile: &Tile<f64>) {
+        // SAFETY: the caller's.
+        unsafe { tile::tile_portable::<f64, false>(rows, vectors, tile) }
+    }
+
+    scratch!(f64, POOL_F64);
 }

@@ -1,0 +1,66 @@
+//! Training and scoring speed on random models: `cargo run --release -p temper-engine --example speed [small|T]`.
+
+use std::time::Instant;
+
+use temper_engine::{AdamW, AdamWConfig, Grads, Key, Model, ModelConfig, Packed, TokenGrads};
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let shapes = [
+        ("small", ModelConfig::small(1024, 128, 4, 4, 2, 384), 128),
+        ("T", ModelConfig::small(4096, 256, 6, 4, 2, 768), 256),
+    ];
+    for (name, config, length) in shapes {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            measure(name, config, length);
+        }
+    }
+}
+
+fn measure(name: &str, config: ModelConfig, length: usize) {
+    let tokens = 4096;
+    let mut model = Model::<f32>::random(config, 0);
+    let vocab = model.config().vocab_size as u64;
+    let key = Key::new(1);
+    let sequences: Vec<Vec<u32>> = (0..tokens / length)
+        .map(|i| (0..length).map(|t| (key.fold(i as u64).fold(t as u64).bits() % vocab) as u32).collect())
+        .collect();
+    let batch = Packed::new(&sequences);
+    let select = vec![true; batch.len()];
+    let mut grads = Grads::zeros(&model);
+    let mut optimiser = AdamW::new(&model, AdamWConfig::default());
+    let (mut train, mut step, mut score) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..9 {
+        let start = Instant::now();
+        grads.zero();
+        model.backprop(&batch, 1.0, &select, &mut grads, |stats| TokenGrads {
+            logprobs: vec![-1.0 / stats.logprobs.len() as f32; stats.logprobs.len()],
+            entropy: None,
+        });
+        let middle = Instant::now();
+        if let Err(error) = optimiser.step(&mut model, &grads, 1e-4, Some(1.0)) {
+            eprintln!("{error}");
+        }
+        step.push(middle.elapsed().as_secs_f64());
+        train.push(start.elapsed().as_secs_f64());
+        let start = Instant::now();
+        model.score(&batch, 1.0, &select);
+        score.push(start.elapsed().as_secs_f64());
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (train, step, score) = (median(&mut train), median(&mut step), median(&mut score));
+    let (t, attended) = (batch.len(), batch.attended());
+    println!(
+        "{name}: {} parameters; train {:.0} tokens/s ({:.0} GFLOP/s, optimiser {:.1} of {:.1} ms); score {:.0} tokens/s ({:.0} GFLOP/s)",
+        model.num_params(),
+        t as f64 / train,
+        model.config().train_flops(t, attended) / train * 1e-9,
+        step * 1e3,
+        train * 1e3,
+        t as f64 / score,
+        model.config().forward_flops(t, attended) / score * 1e-9,
+    );
+}

@@ -1,0 +1,257 @@
+//! The backward pass over the layers of a packed batch.
+
+use std::ops::Range;
+
+use crate::forward::{HeadRows, heads};
+use crate::model::Model;
+use crate::ops::attention_backward::{self, Segment};
+use crate::ops::linear::{self, WeightGrad};
+use crate::ops::{embedding, rmsnorm, rope, swiglu};
+use crate::par::{self, ROWS, Shared};
+use crate::real::{Real, with_scratch};
+use crate::weights::LayerPanels;
+use crate::workspace::{Layer, Workspace};
+use crate::{ModelConfig, Packed};
+
+/// A layer's index, packed weights and saved values.
+struct View<'a, F> {
+    model: &'a Model<F>,
+    index: usize,
+    panels: &'a LayerPanels<F>,
+    layer: &'a Layer<F>,
+    /// The layer's input.
+    x: &'a [F],
+}
+
+impl<'a, F: Real> View<'a, F> {
+    fn config(&self) -> &'a ModelConfig {
+        self.model.config()
+    }
+
+    fn params(&self, range: &Range<usize>) -> &'a [F] {
+        &self.model.params()[range.clone()]
+    }
+}
+
+/// Given the gradient of the head's rows, adds the gradients of everything before the head to `grads`.
+pub fn layers<F: Real>(
+    model: &Model<F>,
+    batch: &Packed,
+    work: &mut Workspace<F>,
+    rows: &HeadRows<F>,
+    dhidden: &[F],
+    grads: &mut [F],
+) {
+    let config = model.config();
+    let d = config.hidden_size;
+    final_norm(model, rows, dhidden, &mut work.backward.dx, grads);
+    let panels = model.backward_panels();
+    for index in (0..config.num_layers).rev() {
+        let view = View { model, index, panels: &panels.layers[index], layer: &work.layers[index], x: &work.x[index] };
+        let (positions, b) = (&work.positions, &mut work.backward);
+        feed_forward(&view, b, grads);
+        attention(&view, batch, b, grads);
+        attention_inputs(&view, positions, b, grads);
+    }
+    embedding::backward(&work.backward.dx, &batch.ids, d, &mut grads[model.places.embedding.clone()]);
+}
+
+/// From the gradient of the head's rows to that of the last layer's output.
+fn final_norm<F: Real>(model: &Model<F>, rows: &HeadRows<F>, dhidden: &[F], dx: &mut [F], grads: &mut [F]) {
+    let d = model.config().hidden_size;
+    let weight = &model.params()[model.places.norm.clone()];
+    let mut drows = vec![F::ZERO; dhidden.len()];
+    let dweight = &mut grads[model.places.norm.clone()];
+    rmsnorm::backward(&rows.x, weight, &rows.inverse, dhidden, &mut drows, dweight);
+    dx.fill(F::ZERO);
+    for (t, row) in rows.tokens.iter().zip(drows.chunks_exact(d)) {
+        dx[(t - 1) * d..t * d].copy_from_slice(row);
+    }
+}
+
+/// Runs `f` on chunks of rows with a zeroed row of `width` for each chunk, and adds these to `sums` in order.
+fn with_partials<F: Real>(
+    tokens: usize,
+    width: usize,
+    partial: &mut Vec<F>,
+    f: impl Fn(Range<usize>, &mut [F]) + Sync,
+) {
+    partial.clear();
+    partial.resize(tokens.div_ceil(ROWS) * width, F::ZERO);
+    let shared = Shared::new(partial);
+    par::chunks(tokens, ROWS, |rows| {
+        let index = rows.start / ROWS;
+        // SAFETY: each chunk has its own row.
+        f(rows, unsafe { shared.range(index * width..(index + 1) * width) });
+    });
+}
+
+/// Feed-forward block: from `dx` (gradient of the layer's output) to `dmiddle` and `dattended`, and the gradients of its
+/// weights and of the output projection.
+fn feed_forward<F: Real>(view: &View<F>, b: &mut crate::workspace::Backward<F>, grads: &mut [F]) {
+    let config = view.config();
+    let places = &view.model.places.layers[view.index];
+    let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
+    let tokens = b.dx.len() / d;
+    let (dx, layer, panels) = (&b.dx, view.layer, view.panels);
+    let norm = view.params(&places.norm2);
+    {
+        let [dmiddle, normed, activated, dgate_up, dattended] =
+            [&mut b.dmiddle, &mut b.normed, &mut b.activated, &mut b.dgate_up, &mut b.dattended]
+                .map(|buffer| Shared::new(buffer));
+        with_partials(tokens, d, &mut b.partial, |rows, dnorm| {
+            // SAFETY: each row belongs to one task.
+            let (dmiddle, normed, activated, dgate_up, dattended) = unsafe {
+                (
+                    dmiddle.rows(&rows, d),
+                    normed.rows(&rows, d),
+                    activated.rows(&rows, f),
+                    dgate_up.rows(&rows, 2 * f),
+                    dattended.rows(&rows, q),
+                )
+            };
+            let dx = par::rows(dx, &rows, d);
+            let middle = par::rows(&layer.middle, &rows, d);
+            let inverse = &layer.inverse2[rows.clone()];
+            with_scratch(rows.len() * (f + d), |scratch| {
+                let (dactivated, dnormed) = scratch.split_at_mut(rows.len() * f);
+                linear::backward_input(dx, &panels.down, dactivated);
+                let gate_up = par::rows(&layer.gate_up, &rows, 2 * f);
+                swiglu::backward(gate_up, f, dactivated, dgate_up, activated);
+                linear::backward_input(dgate_up, &panels.gate_up, dnormed);
+                dmiddle.copy_from_slice(dx);
+                rmsnorm::backward(middle, norm, inverse, dnormed, dmiddle, dnorm);
+                rmsnorm::again(middle, norm, inverse, normed);
+                linear::backward_input(dmiddle, &panels.o, dattended);
+            });
+        });
+    }
+    rmsnorm::add_rows(&b.partial, &mut grads[places.norm2.clone()]);
+    weight_grads(
+        grads,
+        tokens,
+        &[
+            (&b.dx, &b.activated, &places.down, &places.down_bias),
+            (&b.dgate_up, &b.normed, &places.gate_up, &places.gate_up_bias),
+            (&b.dmiddle, &layer.attended, &places.o, &places.o_bias),
+        ],
+    );
+}
+
+type WeightPart<'a, F> = (&'a [F], &'a [F], &'a Range<usize>, &'a Option<Range<usize>>);
+
+/// Adds the gradients of weights (and biases), given the gradient of the output, the input and the place of each.
+fn weight_grads<F: Real>(grads: &mut [F], tokens: usize, parts: &[WeightPart<F>]) {
+    if tokens == 0 {
+        return;
+    }
+    let grads = Shared::new(grads);
+    let mut jobs = Vec::new();
+    for &(dy, x, place, bias) in parts {
+        // SAFETY: places of different tensors are disjoint.
+        let at = |range: &Range<usize>| Shared::new(unsafe { grads.range(range.clone()) });
+        let (dw, db) = (at(place), bias.as_ref().map(at));
+        jobs.push(WeightGrad { dy, x, out: dy.len() / tokens, inputs: x.len() / tokens, dw, db });
+    }
+    let pieces: Vec<(usize, usize)> =
+        jobs.iter().enumerate().flat_map(|(i, job)| (0..job.pieces()).map(move |piece| (i, piece))).collect();
+    // SAFETY: each piece has its own rows.
+    par::tasks(pieces.len(), |i| unsafe { jobs[pieces[i].0].piece(pieces[i].1) });
+}
+
+/// Attention: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
+fn attention<F: Real>(view: &View<F>, batch: &Packed, b: &mut crate::workspace::Backward<F>, _grads: &mut [F]) {
+    let config = view.config();
+    let heads = heads::<F>(config, view.index);
+    let (dim, group) = (heads.dim, heads.group);
+    let (q, kv) = (config.q_size(), config.kv_size());
+    let width = q + 2 * kv;
+    let layer = view.layer;
+    let dattended = &b.dattended;
+    let dqkv = Shared::new(&mut b.dqkv);
+    par::tasks(batch.segments() * config.num_kv_heads, |task| {
+        let segment = batch.range(task / config.num_kv_heads);
+        let kv_head = task % config.num_kv_heads;
+        let at = |row: usize, offset: usize| (segment.start + row) * width + offset;
+        let query = |g: usize| (kv_head * group + g) * dim;
+        let (key, value) = (q + kv_head * dim, q + kv + kv_head * dim);
+        let result = |row: usize, g: usize| (segment.start + row) * q + query(g);
+        // SAFETY: each head of each row belongs to one task.
+        let write = |start: usize| unsafe { dqkv.range(start..start + dim) };
+        attention_backward::backward(
+            heads,
+            segment.len(),
+            &Segment {
+                query: |r, g| &layer.qkv[at(r, query(g))..][..dim],
+                key: |r| &layer.qkv[at(r, key)..][..dim],
+                value: |r| &layer.qkv[at(r, value)..][..dim],
+                out: |r, g| &layer.attended[result(r, g)..][..dim],
+                dout: |r, g| &dattended[result(r, g)..][..dim],
+            },
+            |r, g| layer.log_sums[(segment.start + r) * config.num_heads + kv_head * group + g],
+            |r, g| write(at(r, query(g))),
+            |r| write(at(r, key)),
+            |r| write(at(r, value)),
+        );
+    });
+}
+
+/// From `dqkv` through rotation, QK-norm, projections and the first norm to `dx`, the gradient of the layer's input, and the
+/// gradients of these weights.
+fn attention_inputs<F: Real>(
+    view: &View<F>,
+    positions: &[usize],
+    b: &mut crate::workspace::Backward<F>,
+    grads: &mut [F],
+) {
+    let config = view.config();
+    let places = &view.model.places.layers[view.index];
+    let (d, q, kv, dim) = (config.hidden_size, config.q_size(), config.kv_size(), config.head_dim);
+    let (width, heads) = (q + 2 * kv, config.num_heads + config.num_kv_heads);
+    let (layer, panels, x) = (view.layer, view.panels, view.x);
+    let norm = view.params(&places.norm1);
+    let qk_norm = match (&places.q_norm, &places.k_norm) {
+        (Some(q_norm), Some(k_norm)) => Some((view.params(q_norm), view.params(k_norm))),
+        _ => None,
+    };
+    let table = view.model.angles(positions.iter().max().map_or(0, |p| p + 1));
+    let partial_width = d + 2 * dim;
+    {
+        let dmiddle = &b.dmiddle;
+        let [dx, dqkv, normed] = [&mut b.dx, &mut b.dqkv, &mut b.normed].map(|buffer| Shared::new(buffer));
+        with_partials(positions.len(), partial_width, &mut b.partial, |rows, partial| {
+            let (dnorm, dqk_norm) = partial.split_at_mut(d);
+            let (dq_norm, dk_norm) = dqk_norm.split_at_mut(dim);
+            // SAFETY: each row belongs to one task.
+            let (dx, dqkv, normed) = unsafe { (dx.rows(&rows, d), dqkv.rows(&rows, width), normed.rows(&rows, d)) };
+            with_scratch(q + kv + rows.len() * d, |scratch| {
+                let (dhead, dnormed) = scratch.split_at_mut(q + kv);
+                for (row, dqkv) in rows.clone().zip(dqkv.chunks_exact_mut(width)) {
+                    rope::backward(&mut dqkv[..q + kv], table.at(positions[row]));
+                    if let Some((q_norm, k_norm)) = qk_norm {
+                        let raw = &layer.raw[row * width..row * width + q + kv];
+                        let inverse = &layer.inverse_qk[row * heads..(row + 1) * heads];
+                        let (q_inverse, k_inverse) = inverse.split_at(config.num_heads);
+                        dhead.copy_from_slice(&dqkv[..q + kv]);
+                        dqkv[..q + kv].fill(F::ZERO);
+                        rmsnorm::backward(&raw[..q], q_norm, q_inverse, &dhead[..q], &mut dqkv[..q], dq_norm);
+                        rmsnorm::backward(&raw[q..], k_norm, k_inverse, &dhead[q..], &mut dqkv[q..q + kv], dk_norm);
+                    }
+                }
+                let (x, inverse) = (par::rows(x, &rows, d), &layer.inverse1[rows.clone()]);
+                linear::backward_input(dqkv, &panels.qkv, dnormed);
+                dx.copy_from_slice(par::rows(dmiddle, &rows, d));
+                rmsnorm::backward(x, norm, inverse, dnormed, dx, dnorm);
+                rmsnorm::again(x, norm, inverse, normed);
+            });
+        });
+    }
+    for partial in b.partial.chunks_exact(partial_width) {
+        linear::add(&partial[..d], &mut grads[places.norm1.clone()]);
+        if let (Some(q_norm), Some(k_norm)) = (&places.q_norm, &places.k_norm) {
+            linear::add(&partial[d..d + dim], &mut grads[q_norm.clone()]);
+            linear::add(&partial[d + dim..], &mut grads[k_norm.clone()]);
+        }
+    }
+    weight_grads(grads, positions.len(), &[(&b.dqkv, &b.normed, &places.qkv, &places.qkv_bias)]);
+}

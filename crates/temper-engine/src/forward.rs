@@ -1,0 +1,298 @@
+//! The forward pass: row-wise phases, which training and decoding share, and the layers of a packed batch.
+
+use std::ops::Range;
+
+use crate::model::Model;
+use crate::ops::attention::{self, Heads, Inputs, keys_size, pack_key};
+use crate::ops::{embedding, linear, rmsnorm, rope, swiglu};
+use crate::par::{self, ROWS, Shared};
+use crate::real::{Real, with_scratch};
+use crate::weights::{LayerPanels, LayerPlaces};
+use crate::workspace::{Layer, Workspace};
+use crate::{ModelConfig, Packed};
+
+/// Rows of queries of one attention task.
+const QUERY_ROWS: usize = 192;
+
+/// One layer's weights, as the row-wise phases need them.
+pub struct LayerView<'a, F> {
+    pub config: &'a ModelConfig,
+    pub params: &'a [F],
+    pub places: &'a LayerPlaces,
+    pub panels: &'a LayerPanels<F>,
+}
+
+impl<F: Real> LayerView<'_, F> {
+    fn vector(&self, place: &Option<Range<usize>>) -> Option<&[F]> {
+        place.as_ref().map(|range| &self.params[range.clone()])
+    }
+
+    fn eps(&self) -> F {
+        F::from_f64(self.config.rms_norm_eps)
+    }
+
+    /// From the residual stream `x` to rotated queries and keys, and values, for some rows. `angles(r)` are the cosines and
+    /// sines of row `r`. With QK-norm, `raw` gets the projections before it and `inverse_qk` the inverse norms of the
+    /// heads; else both are empty.
+    pub fn attention_inputs<'t>(
+        &self,
+        x: &[F],
+        angles: impl Fn(usize) -> &'t [F],
+        inverse: &mut [F],
+        raw: &mut [F],
+        inverse_qk: &mut [F],
+        qkv: &mut [F],
+    ) where
+        F: 't,
+    {
+        let config = self.config;
+        let (d, q, kv) = (config.hidden_size, config.q_size(), config.kv_size());
+        let bias = self.vector(&self.places.qkv_bias);
+        with_scratch(x.len(), |normed| {
+            rmsnorm::forward(x, &self.params[self.places.norm1.clone()], self.eps(), normed, inverse);
+            let to = if config.qk_norm { &mut *raw } else { &mut *qkv };
+            linear::forward(normed, &self.panels.qkv, bias, None, to);
+        });
+        let heads = config.num_heads + config.num_kv_heads;
+        let width = q + 2 * kv;
+        for r in 0..x.len() / d {
+            let row = &mut qkv[r * width..(r + 1) * width];
+            if let (Some(q_norm), Some(k_norm)) = (self.vector(&self.places.q_norm), self.vector(&self.places.k_norm)) {
+                let raw = &raw[r * width..(r + 1) * width];
+                let (q_inverse, k_inverse) = inverse_qk[r * heads..(r + 1) * heads].split_at_mut(config.num_heads);
+                rmsnorm::forward(&raw[..q], q_norm, self.eps(), &mut row[..q], q_inverse);
+                rmsnorm::forward(&raw[q..q + kv], k_norm, self.eps(), &mut row[q..q + kv], k_inverse);
+                row[q + kv..].copy_from_slice(&raw[q + kv..]);
+            }
+            rope::forward(&mut row[..q + kv], angles(r));
+        }
+    }
+
+    /// From attention's result and the layer's input `x` to the layer's output, for some rows. `middle` gets the residual
+    /// stream between attention and feed-forward.
+    pub fn outputs(
+        &self,
+        attended: &[F],
+        x: &[F],
+        middle: &mut [F],
+        inverse: &mut [F],
+        gate_up: &mut [F],
+        out: &mut [F],
+    ) {
+        let places = self.places;
+        linear::forward(attended, &self.panels.o, self.vector(&places.o_bias), Some(x), middle);
+        with_scratch(x.len() + gate_up.len() / 2, |scratch| {
+            let (normed, activated) = scratch.split_at_mut(x.len());
+            rmsnorm::forward(middle, &self.params[places.norm2.clone()], self.eps(), normed, inverse);
+            linear::forward(normed, &self.panels.gate_up, self.vector(&places.gate_up_bias), None, gate_up);
+            swiglu::forward(gate_up, self.config.intermediate_size, activated);
+            linear::forward(activated, &self.panels.down, self.vector(&places.down_bias), Some(middle), out);
+        });
+    }
+}
+
+/// Widths that attention of `layer` needs.
+pub fn heads<F: Real>(config: &ModelConfig, layer: usize) -> Heads<F> {
+    Heads {
+        dim: config.head_dim,
+        group: config.num_heads / config.num_kv_heads,
+        scale: F::from_f64(1.0 / (config.head_dim as f64).sqrt()),
+        window: config.sliding_window.get(layer).copied().flatten(),
+    }
+}
+
+/// One piece of attention's work: rows of a segment for one key-value head.
+struct Piece {
+    segment: Range<usize>,
+    rows: Range<usize>,
+    kv_head: usize,
+}
+
+/// Runs all layers over the batch. Afterwards `work.x[l]` is the input of layer `l` (of the last layers only, if the
+/// workspace has fewer buffers), and the result is the index of the buffer with the output of the last layer.
+pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>) -> usize {
+    let config = model.config();
+    let (d, t) = (config.hidden_size, batch.len());
+    let table = model.angles(batch.longest());
+    let count = work.x.len();
+    let positions = &work.positions;
+    {
+        let x = Shared::new(&mut work.x[0]);
+        let embeddings = &model.params()[model.places.embedding.clone()];
+        par::chunks(t, ROWS, |rows| {
+            // SAFETY: each row belongs to one task.
+            embedding::forward(embeddings, &batch.ids[rows.clone()], d, unsafe { x.rows(&rows, d) });
+        });
+    }
+    for index in 0..config.num_layers {
+        let view = model.layer(index);
+        let slot = index % work.layers.len();
+        let layer = &mut work.layers[slot];
+        inputs_phase(&view, &work.x[index % count], positions, |p| table.at(p), layer);
+        attention_phase(config, index, batch, layer);
+        let (from, to) = (index % count, (index + 1) % count);
+        let [x, out] = work.x.get_disjoint_mut([from, to]).unwrap_or_else(|_| unreachable!("at least two buffers"));
+        outputs_phase(&view, x, layer, out);
+    }
+    config.num_layers % count
+}
+
+fn inputs_phase<'t, F: Real>(
+    view: &LayerView<F>,
+    x: &[F],
+    positions: &[usize],
+    angles: impl Fn(usize) -> &'t [F] + Sync,
+    layer: &mut Layer<F>,
+) {
+    let config = view.config;
+    let (d, width) = (config.hidden_size, config.q_size() + 2 * config.kv_size());
+    let heads = config.num_heads + config.num_kv_heads;
+    let [inverse1, raw, inverse_qk, qkv] =
+        [&mut layer.inverse1, &mut layer.raw, &mut layer.inverse_qk, &mut layer.qkv].map(|b| Shared::new(b));
+    let norm = usize::from(config.qk_norm);
+    par::chunks(positions.len(), ROWS, |rows| {
+        // SAFETY: each row belongs to one task.
+        unsafe {
+            view.attention_inputs(
+                par::rows(x, &rows, d),
+                |r| angles(positions[rows.start + r]),
+                inverse1.range(rows.clone()),
+                raw.rows(&rows, width * norm),
+                inverse_qk.rows(&rows, heads * norm),
+                qkv.rows(&rows, width),
+            );
+        }
+    });
+}
+
+fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
+    let heads = heads::<F>(config, index);
+    let (dim, group, padded) = (heads.dim, heads.group, heads.padded());
+    let (q, kv) = (config.q_size(), config.kv_size());
+    let width = q + 2 * kv;
+    let mut pieces = Vec::new();
+    for segment in (0..batch.segments()).map(|i| batch.range(i)) {
+        for start in (0..segment.len()).step_by(QUERY_ROWS) {
+            let rows = start..(start + QUERY_ROWS).min(segment.len());
+            pieces.extend((0..config.num_kv_heads).map(|kv_head| Piece {
+                segment: segment.clone(),
+                rows: rows.clone(),
+                kv_head,
+            }));
+        }
+    }
+    let (out, sums) = (Shared::new(&mut layer.attended), Shared::new(&mut layer.log_sums));
+    let qkv = &layer.qkv;
+    par::tasks(pieces.len(), |i| {
+        let Piece { segment, rows, kv_head } = &pieces[i];
+        let (first, end) = (heads.first(rows.start) / attention::BLOCK * attention::BLOCK, rows.end);
+        let (key_at, value_at) = (q + kv_head * dim, q + kv + kv_head * dim);
+        let keys = keys_size(end, dim);
+        with_scratch(keys + end * padded, |scratch| {
+            let (keys, values) = scratch.split_at_mut(keys);
+            let tail = keys.len() - attention::BLOCK * dim;
+            keys[tail..].fill(F::ZERO);
+            for p in first..end {
+                let row = &qkv[(segment.start + p) * width..(segment.start + p + 1) * width];
+                pack_key(keys, p, &row[key_at..key_at + dim]);
+                let value = &mut values[p * padded..(p + 1) * padded];
+                value[..dim].copy_from_slice(&row[value_at..value_at + dim]);
+                value[dim..].fill(F::ZERO);
+            }
+            let start = segment.start + rows.start;
+            let inputs = Inputs {
+                heads,
+                queries: &qkv[start * width + kv_head * group * dim..(segment.start + end) * width],
+                query_row: width,
+                position: rows.start,
+                keys,
+                values,
+            };
+            let head = |g: usize| kv_head * group + g;
+            attention::forward(
+                &inputs,
+                rows.len(),
+                // SAFETY: each head of each row belongs to one task.
+                |r, g| unsafe {
+                    let at = (start + r) * q + head(g) * dim;
+                    out.range(at..at + dim)
+                },
+                // SAFETY: as above.
+                |r, g, sum| unsafe {
+                    let at = (start + r) * config.num_heads + head(g);
+                    sums.range(at..at + 1)[0] = sum;
+                },
+            );
+        });
+    });
+}
+
+fn outputs_phase<F: Real>(view: &LayerView<F>, x: &[F], layer: &mut Layer<F>, out: &mut [F]) {
+    let config = view.config;
+    let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
+    let attended = &layer.attended;
+    let [middle, inverse2, gate_up] =
+        [&mut layer.middle, &mut layer.inverse2, &mut layer.gate_up].map(|b| Shared::new(b));
+    let out = Shared::new(out);
+    par::chunks(x.len() / d, ROWS, |rows| {
+        // SAFETY: each row belongs to one task.
+        unsafe {
+            view.outputs(
+                par::rows(attended, &rows, q),
+                par::rows(x, &rows, d),
+                middle.rows(&rows, d),
+                inverse2.range(rows.clone()),
+                gate_up.rows(&rows, 2 * f),
+                out.rows(&rows, d),
+            );
+        }
+    });
+}
+
+/// The rows of the residual stream whose next token is selected, normalised for the head.
+pub struct HeadRows<F> {
+    /// For each selected token `t`, in order: `t`.
+    pub tokens: Vec<usize>,
+    /// Their ids.
+    pub targets: Vec<u32>,
+    /// Rows `t - 1` of the residual stream, `[R, hidden]`.
+    pub x: Vec<F>,
+    /// Inverse norms.
+    pub inverse: Vec<F>,
+    /// Normalised rows, `[R, hidden]`.
+    pub hidden: Vec<F>,
+}
+
+impl<F: Real> HeadRows<F> {
+    pub fn new(model: &Model<F>, batch: &Packed, select: &[bool], x: &[F]) -> Self {
+        let d = model.config().hidden_size;
+        let segments = (0..batch.segments()).map(|i| batch.range(i));
+        let tokens: Vec<usize> = segments.flat_map(|s| s.skip(1)).filter(|t| select[*t]).collect();
+        let targets = tokens.iter().map(|t| batch.ids[*t]).collect();
+        let mut rows = Vec::with_capacity(tokens.len() * d);
+        for t in &tokens {
+            rows.extend_from_slice(&x[(t - 1) * d..t * d]);
+        }
+        let mut inverse = vec![F::ZERO; tokens.len()];
+        let mut hidden = vec![F::ZERO; rows.len()];
+        let eps = F::from_f64(model.config().rms_norm_eps);
+        let weight = &model.params()[model.places.norm.clone()];
+        rmsnorm::forward(&rows, weight, eps, &mut hidden, &mut inverse);
+        HeadRows { tokens, targets, x: rows, inverse, hidden }
+    }
+}
+
+/// Checks what the entry points are given.
+pub fn check<F: Real>(config: &ModelConfig, batch: &Packed, temperature: F, select: &[bool]) {
+    assert_eq!(select.len(), batch.len(), "`select` has one entry per token");
+    assert_eq!(batch.offsets.last().copied().unwrap_or(0), batch.len(), "the last offset is the number of tokens");
+    assert!(temperature > F::ZERO, "the temperature is positive");
+    check_ids(config, &batch.ids);
+}
+
+/// Checks that every id is a row of the embedding.
+pub fn check_ids(config: &ModelConfig, ids: &[u32]) {
+    if let Some(id) = ids.iter().find(|id| **id as usize >= config.vocab_size) {
+        panic!("token id {id} is outside the model's vocabulary of {}", config.vocab_size);
+    }
+}

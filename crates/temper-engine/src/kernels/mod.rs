@@ -1,0 +1,4 @@
+//! Matrix products.
+
+pub mod product;
+pub mod tile;

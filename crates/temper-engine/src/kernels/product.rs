@@ -1,0 +1,235 @@
+//! Products of matrices, cut into register tiles. All run on the calling thread.
+
+use std::ops::Range;
+
+use super::tile::{LANES, PANEL, Tile, max_rows};
+use crate::real::Real;
+use crate::simd::{Level, level};
+
+/// Steps of the inner dimension taken at a time, so that a panel's piece stays in the first-level cache.
+const INNER: usize = 256;
+
+/// Strided operands of `C[m, n] = (C or 0) + A[m, k] B[k, n]`, elements at `a[i a_row + p a_k]`, `b[p b_k + j]` and
+/// `c[i c_row + j]`.
+///
+/// # Safety
+/// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
+#[derive(Clone, Copy)]
+pub struct Strided<F> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub a: *const F,
+    pub a_row: usize,
+    pub a_k: usize,
+    pub b: *const F,
+    pub b_k: usize,
+    pub c: *mut F,
+    pub c_row: usize,
+    /// Whether to add to `C`.
+    pub load: bool,
+}
+
+/// Cuts `0..n` into equal parts of at most `most`.
+fn even_parts(n: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = n.div_ceil(most).max(1);
+    let (size, longer) = (n / count, n % count);
+    (0..count).map(move |i| {
+        let start = i * size + i.min(longer);
+        start..start + size + usize::from(i < longer)
+    })
+}
+
+/// Whether there are tiles of several vectors.
+fn fast<F>(level: Level) -> bool {
+    level == Level::Avx512 && std::mem::size_of::<F>() == 4
+}
+
+fn most_rows<F>(level: Level, vectors: usize) -> usize {
+    if std::mem::size_of::<F>() == 4 { max_rows(level, vectors) } else { max_rows(Level::Portable, 1) }
+}
+
+/// # Safety
+/// As for [`Strided`].
+pub unsafe fn strided<F: Real>(s: &Strided<F>) {
+    let level = level();
+    let fast = fast::<F>(level);
+    let mut j = 0;
+    while j + LANES <= s.n {
+        let vectors = if !fast {
+            1
+        } else if s.m <= 6 && j + 4 * LANES <= s.n {
+            4
+        } else if j + 2 * LANES <= s.n {
+            2
+        } else {
+            1
+        };
+        let most = most_rows::<F>(level, vectors);
+        for rows in even_parts(s.m, most) {
+            if rows.is_empty() {
+                continue;
+            }
+            // SAFETY: inside the operands.
+            unsafe {
+                let tile = Tile {
+                    k: s.k,
+                    a: s.a.add(rows.start * s.a_row),
+                    a_row: s.a_row,
+                    a_k: s.a_k,
+                    b: s.b.add(j),
+                    b_k: s.b_k,
+                    b_panel: PANEL,
+                    c: s.c.add(rows.start * s.c_row + j),
+                    c_row: s.c_row,
+                    load: s.load,
+                };
+                F::tile(level, rows.len(), vectors, &tile);
+            }
+        }
+        j += vectors * LANES;
+    }
+    for j in j..s.n {
+        for i in 0..s.m {
+            // SAFETY: inside the operands.
+            unsafe {
+                let c = s.c.add(i * s.c_row + j);
+                let mut sum = if s.load { *c } else { F::ZERO };
+                for p in 0..s.k {
+                    sum = (*s.a.add(i * s.a_row + p * s.a_k)).fma::<false>(*s.b.add(p * s.b_k + j), sum);
+                }
+                *c = sum;
+            }
+        }
+    }
+}
+
+/// A matrix `B[k, n]` in panels of 32 columns, `[n / 32][k][32]`, the last one filled up with zeros.
+#[derive(Clone, Debug, Default)]
+pub struct Panels<F> {
+    pub k: usize,
+    pub n: usize,
+    data: Vec<F>,
+}
+
+impl<F: Real> Panels<F> {
+    /// Room for `B[k, n]`.
+    pub fn new(k: usize, n: usize) -> Self {
+        Panels { k, n, data: vec![F::ZERO; n.div_ceil(PANEL) * PANEL * k] }
+    }
+
+    /// The panels, each of `k * 32` elements.
+    pub fn panels_mut(&mut self) -> std::slice::ChunksExactMut<'_, F> {
+        let size = (self.k * PANEL).max(1);
+        self.data.chunks_exact_mut(size)
+    }
+
+    /// Fills panel `index` of the transpose of `w`, which is `[n, k]`.
+    pub fn fill_transposed(panel: &mut [F], index: usize, k: usize, n: usize, w: &[F]) {
+        let columns = index * PANEL..((index + 1) * PANEL).min(n);
+        for p0 in (0..k).step_by(16) {
+            for (lane, j) in columns.clone().enumerate() {
+                for p in p0..(p0 + 16).min(k) {
+                    panel[p * PANEL + lane] = w[j * k + p];
+                }
+            }
+        }
+    }
+
+    /// Fills panel `index` of `w`, which is `[k, n]`.
+    pub fn fill(panel: &mut [F], index: usize, k: usize, n: usize, w: &[F]) {
+        let columns = index * PANEL..((index + 1) * PANEL).min(n);
+        for p in 0..k {
+            panel[p * PANEL..p * PANEL + columns.len()].copy_from_slice(&w[p * n + columns.start..p * n + columns.end]);
+        }
+    }
+}
+
+/// `C[m, n] = (C or 0) + A[m, k] B`, rows of `A` and `C` at distances `a_row` and `c_row`.
+pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [F], c_row: usize, load: bool) {
+    if m == 0 || b.n == 0 {
+        return;
+    }
+    assert!(a.len() >= (m - 1) * a_row + b.k && c.len() >= (m - 1) * c_row + b.n);
+    let level = level();
+    let fast = fast::<F>(level);
+    let vectors = match m {
+        _ if !fast => 1,
+        ..=3 => 8,
+        ..=6 => 4,
+        _ => 2,
+    };
+    let whole = b.n / LANES * LANES;
+    for start in (0..b.k.max(1)).step_by(INNER) {
+        let inner = INNER.min(b.k - start);
+        let load = load || start > 0;
+        let mut j = 0;
+        while j < whole {
+            let mut vectors = vectors;
+            while j + vectors * LANES > whole || (vectors > 1 && !j.is_multiple_of(PANEL)) {
+                vectors /= 2;
+            }
+            let most = most_rows::<F>(level, vectors);
+            for rows in even_parts(m, most) {
+                // SAFETY: inside the operands, whose sizes were checked above.
+                unsafe {
+                    let tile = Tile {
+                        k: inner,
+                        a: a.as_ptr().add(rows.start * a_row + start),
+                        a_row,
+                        a_k: 1,
+                        b: b.data.as_ptr().add(j / PANEL * PANEL * b.k + start * PANEL + j % PANEL),
+                        b_k: PANEL,
+                        b_panel: b.k * PANEL,
+                        c: c.as_mut_ptr().add(rows.start * c_row + j),
+                        c_row,
+                        load,
+                    };
+                    F::tile(level, rows.len(), vectors, &tile);
+                }
+            }
+            j += vectors * LANES;
+        }
+        if whole < b.n {
+            edge(m, a, a_row, b, c, c_row, load, start..start + inner);
+        }
+    }
+}
+
+/// The columns of [`packed`] after the last whole vector.
+#[allow(clippy::too_many_arguments)]
+fn edge<F: Real>(
+    m: usize,
+    a: &[F],
+    a_row: usize,
+    b: &Panels<F>,
+    c: &mut [F],
+    c_row: usize,
+    load: bool,
+    inner: Range<usize>,
+) {
+    let first = b.n / LANES * LANES;
+    let level = level();
+    for i in 0..m {
+        let row = &mut c[i * c_row + first..i * c_row + b.n];
+        let mut vector = [F::ZERO; LANES];
+        vector[..row.len()].copy_from_slice(row);
+        // SAFETY: one row of `A`, a whole vector of a zero-filled panel, a local vector.
+        unsafe {
+            let tile = Tile {
+                k: inner.len(),
+                a: a.as_ptr().add(i * a_row + inner.start),
+                a_row,
+                a_k: 1,
+                b: b.data.as_ptr().add(first / PANEL * PANEL * b.k + inner.start * PANEL + first % PANEL),
+                b_k: PANEL,
+                b_panel: PANEL,
+                c: vector.as_mut_ptr(),
+                c_row: LANES,
+                load,
+            };
+            F::tile(level, 1, 1, &tile);
+        }
+        row.copy_from_slice(&vector[..row.len()]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Register tiles: the innermost loop of every product.
+//!
+//! A tile computes `C[r, j] = (C[r, j] or 0) + sum_p A[r, p] B[p, j]` for a few rows `r` and a few vectors of 16 columns
+//! `j`. The sum runs over `p` in order, one fused multiply-add after the other, so an element of a product has the same
+//! bits whatever the tile's shape is and however the sum is cut into consecutive pieces.
+
+use crate::real::Real;
+use crate::simd::Level;
+
+/// Columns of one vector.
+pub const LANES: usize = 16;
+/// Columns of one packed panel.
+pub const PANEL: usize = 2 * LANES;
+
+/// Operands of a tile. `A[r, p]` is at `a[r * a_row + p * a_k]`; the columns `16 v ..` of row `p` of `B` are at
+/// `b[(v / 2) * b_panel + (v % 2) * 16 + p * b_k]`; `C[r, j]` is at `c[r * c_row + j]`.
+///
+/// # Safety
+/// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
+pub struct Tile<F> {
+    pub k: usize,
+    pub a: *const F,
+    pub a_row: usize,
+    pub a_k: usize,
+    pub b: *const F,
+    pub b_k: usize,
+    pub b_panel: usize,
+    pub c: *mut F,
+    pub c_row: usize,
+    /// Whether to start from `C` rather than from 0.
+    pub load: bool,
+}
+
+/// Most rows of a tile with `vectors` vectors of columns; 0: no such tile.
+pub fn max_rows(level: Level, vectors: usize) -> usize {
+    match (level, vectors) {
+        (Level::Avx512, 1) => 24,
+        (Level::Avx512, 2) => 12,
+        (Level::Avx512, 4) => 6,
+        (Level::Avx512, 8) => 3,
+        (Level::Avx2, 1) => 6,
+        (Level::Portable, 1) => 4,
+        _ => 0,
+    }
+}
+
+/// # Safety
+/// As for [`Tile`].
+#[inline(always)]
+unsafe fn generic<F: Real, const ROWS: usize, const FMA: bool>(t: &Tile<F>) {
+    let mut sum = [[F::ZERO; LANES]; ROWS];
+    // SAFETY: the addresses are valid by the caller's promise.
+    unsafe {
+        if t.load {
+            for (r, row) in sum.iter_mut().enumerate() {
+                *row = t.c.add(r * t.c_row).cast::<[F; LANES]>().read();
+            }
+        }
+        for p in 0..t.k {
+            let b = t.b.add(p * t.b_k).cast::<[F; LANES]>().read();
+            for (r, row) in sum.iter_mut().enumerate() {
+                let a = t.a.add(r * t.a_row + p * t.a_k).read();
+                for j in 0..LANES {
+                    row[j] = a.fma::<FMA>(b[j], row[j]);
+                }
+            }
+        }
+        for (r, row) in sum.iter().enumerate() {
+            t.c.add(r * t.c_row).cast::<[F; LANES]>().write(*row);
+        }
+    }
+}
+
+/// A tile of one vector and at most six rows.
+///
+/// # Safety
+/// As for [`Tile`].
+#[inline(always)]
+pub unsafe fn tile_portable<F: Real, const FMA: bool>(rows: usize, vectors: usize, t: &Tile<F>) {
+    debug_assert_eq!(vectors, 1);
+    // SAFETY: the caller's.
+    unsafe {
+        match rows {
+            1 => generic::<F, 1, FMA>(t),
+            2 => generic::<F, 2, FMA>(t),
+            3 => generic::<F, 3, FMA>(t),
+            4 => generic::<F, 4, FMA>(t),
+            5 => generic::<F, 5, FMA>(t),
+            6 => generic::<F, 6, FMA>(t),
+            _ => unreachable!("no tile of {rows} rows"),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`Tile`]; the CPU has the features of `level`.
+#[inline]
+pub unsafe fn tile_f32(level: Level, rows: usize, vectors: usize, t: &Tile<f32>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => x86::avx512(rows, vectors, t),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => x86::avx2(rows, vectors, t),
+            _ => tile_portable::<f32, false>(rows, vectors, t),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+
+    use super::{LANES, Tile};
+
+    #[target_feature(enable = "avx2,fma")]
+    pub unsafe fn avx2(rows: usize, vectors: usize, t: &Tile<f32>) {
+        // SAFETY: the caller's.
+        unsafe { super::tile_portable::<f32, true>(rows, vectors, t) }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn block<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32>) {
+        let mut sum = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+        // SAFETY: the addresses are valid by the caller's promise.
+        unsafe {
+            if t.load {
+                for r in 0..ROWS {
+                    for v in 0..VECTORS {
+                        sum[r][v] = _mm512_loadu_ps(t.c.add(r * t.c_row + v * LANES));
+                    }
+                }
+            }
+            let (mut a, mut b) = (t.a, t.b);
+            for _ in 0..t.k {
+                let mut columns = [_mm512_setzero_ps(); VECTORS];
+                for v in 0..VECTORS {
+                    columns[v] = _mm512_loadu_ps(b.add((v / 2) * t.b_panel + (v % 2) * LANES));
+                }
+                for r in 0..ROWS {
+                    let x = _mm512_set1_ps(*a.add(r * t.a_row));
+                    for v in 0..VECTORS {
+                        sum[r][v] = _mm512_fmadd_ps(x, columns[v], sum[r][v]);
+                    }
+                }
+                a = a.add(t.a_k);
+                b = b.add(t.b_k);
+            }
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    _mm512_storeu_ps(t.c.add(r * t.c_row + v * LANES), sum[r][v]);
+                }
+            }
+        }
+    }
+
+    macro_rules! choose {
+        ($rows:expr, $vectors:expr, $t:expr, $(($v:literal: $($r:literal)*))*) => {
+            match ($vectors, $rows) {
+                $($(($v, $r) => block::<$r, $v>($t),)*)*
+                (vectors, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+            }
+        };
+    }
+
+    #[target_feature(enable = "avx512f")]
+    pub unsafe fn avx512(rows: usize, vectors: usize, t: &Tile<f32>) {
+        // SAFETY: the caller's.
+        unsafe {
+            choose!(rows, vectors, t,
+                (1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
+                (2: 1 2 3 4 5 6 7 8 9 10 11 12)
+                (4: 1 2 3 4 5 6)
+                (8: 1 2 3))
+        }
+    }
+}

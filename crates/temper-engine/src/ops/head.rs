@@ -1,0 +1,207 @@
+//! The head: logits, log-probabilities, entropy and their gradients, for chunks of rows; `[T, V]` never exists.
+
+use super::linear::{OUT_ROWS, WeightGrad};
+use super::reduce::{fold, max};
+use crate::kernels::product::{Panels, packed};
+use crate::kernels::tile::LANES;
+use crate::par::{self, Shared};
+use crate::real::{Real, with_scratch};
+use crate::simd::simd;
+
+/// Elements of logits that a thread has at a time.
+const LOGITS: usize = 1 << 18;
+/// Elements of logits that the backward has at a time, over all threads.
+const SUPER: usize = 1 << 22;
+
+/// Rows whose logits a thread computes at a time.
+fn chunk_rows(vocab: usize) -> usize {
+    (LOGITS / vocab).clamp(12, 96) / 12 * 12
+}
+
+/// Log-sum-exp of one row of logits divided by a temperature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogSoftmax<F> {
+    /// 1 / temperature.
+    pub inv_temperature: F,
+    /// Largest scaled logit.
+    pub max: F,
+    /// Logarithm of the sum of `exp(scaled logit - max)`.
+    pub log_sum: F,
+}
+
+impl<F: Real> LogSoftmax<F> {
+    /// Of one row of logits.
+    pub fn new(logits: &[F], temperature: F) -> Self {
+        Self::with_inverse(logits, F::ONE / temperature)
+    }
+
+    fn with_inverse(logits: &[F], inv_temperature: F) -> Self {
+        let max = row_max(logits) * inv_temperature;
+        LogSoftmax { inv_temperature, max, log_sum: sum_exp(logits, max, inv_temperature).ln() }
+    }
+
+    /// Log-probability of a token with this logit: the same bits as [`crate::Model::score`].
+    pub fn logprob(&self, logit: F) -> F {
+        logit * self.inv_temperature - self.max - self.log_sum
+    }
+}
+
+/// What the head says about one row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RowStats<F> {
+    pub logprob: F,
+    pub entropy: F,
+    pub correct: bool,
+}
+
+/// The head's weights and the temperature.
+pub struct Head<'a, F> {
+    /// `W^T`, `[hidden, vocab]`.
+    pub weights: &'a Panels<F>,
+    pub inv_temperature: F,
+}
+
+impl<F: Real> Head<'_, F> {
+    /// Statistics of each row of `hidden` with its target.
+    pub fn stats(&self, hidden: &[F], targets: &[u32]) -> Vec<RowStats<F>> {
+        let (width, vocab) = (self.weights.k, self.weights.n);
+        let mut stats = vec![RowStats::default(); targets.len()];
+        let results = SharedStats(stats.as_mut_ptr());
+        par::chunks(targets.len(), chunk_rows(vocab), |rows| {
+            with_scratch(rows.len() * vocab, |logits| {
+                packed(rows.len(), par::rows(hidden, &rows, width), width, self.weights, logits, vocab, false);
+                for (row, logits) in rows.zip(logits.chunks_exact(vocab)) {
+                    let target = targets[row] as usize;
+                    let soft = LogSoftmax::with_inverse(logits, self.inv_temperature);
+                    let logit = logits[target];
+                    let result = RowStats {
+                        logprob: soft.logprob(logit),
+                        entropy: entropy(logits, soft.max, self.inv_temperature, soft.log_sum),
+                        correct: logit * self.inv_temperature == soft.max
+                            && logits[..target].iter().all(|x| *x < logit),
+                    };
+                    // SAFETY: each row belongs to one task.
+                    unsafe { results.write(row, result) };
+                }
+            });
+        });
+        stats
+    }
+
+    /// Writes the gradient of `hidden` and adds that of the weights, given those of log-probabilities and entropies.
+    /// `transposed` holds `W`, `[vocab, hidden]`.
+    pub fn backward(
+        &self,
+        transposed: &Panels<F>,
+        hidden: &[F],
+        targets: &[u32],
+        dlogprob: &[F],
+        dentropy: Option<&[F]>,
+        dhidden: &mut [F],
+        dweights: &mut [F],
+    ) {
+        let (width, vocab) = (self.weights.k, self.weights.n);
+        let most = (SUPER / vocab).max(chunk_rows(vocab)).min(targets.len());
+        let dweights = Shared::new(dweights);
+        let dhidden = Shared::new(dhidden);
+        with_scratch(most * vocab, |buffer| {
+            for start in (0..targets.len()).step_by(most.max(1)) {
+                let count = most.min(targets.len() - start);
+                let dlogits = Shared::new(buffer);
+                par::chunks(count, chunk_rows(vocab), |rows| {
+                    let all = start + rows.start..start + rows.end;
+                    // SAFETY: these rows belong to this task.
+                    let (dlogits, dhidden) = unsafe { (dlogits.rows(&rows, vocab), dhidden.rows(&all, width)) };
+                    packed(rows.len(), par::rows(hidden, &all, width), width, self.weights, dlogits, vocab, false);
+                    for (row, logits) in all.zip(dlogits.chunks_exact_mut(vocab)) {
+                        let soft = LogSoftmax::with_inverse(logits, self.inv_temperature);
+                        let dentropy = dentropy.map_or(F::ZERO, |d| d[row]);
+                        let entropy = if dentropy == F::ZERO {
+                            F::ZERO
+                        } else {
+                            entropy(logits, soft.max, self.inv_temperature, soft.log_sum)
+                        };
+                        let target = targets[row] as usize;
+                        gradient(logits, soft, dlogprob[row], dentropy, entropy);
+                        logits[target] += dlogprob[row] * self.inv_temperature;
+                    }
+                    packed(rows.len(), dlogits, vocab, transposed, dhidden, width, false);
+                });
+                let grad = WeightGrad {
+                    dy: &buffer[..count * vocab],
+                    x: par::rows(hidden, &(start..start + count), width),
+                    out: vocab,
+                    inputs: width,
+                    dw: dweights,
+                    db: None,
+                };
+                debug_assert_eq!(grad.pieces(), vocab.div_ceil(OUT_ROWS));
+                // SAFETY: each piece has its own rows of `dweights`.
+                par::tasks(grad.pieces(), |i| unsafe { grad.piece(i) });
+            }
+        });
+    }
+}
+
+/// Results of rows, written by the tasks that own them.
+struct SharedStats<F>(*mut RowStats<F>);
+
+// SAFETY: each row is written by one task.
+unsafe impl<F: Send> Sync for SharedStats<F> {}
+
+impl<F> SharedStats<F> {
+    /// # Safety
+    /// `row` is inside the vector, and nobody else writes it.
+    unsafe fn write(&self, row: usize, stats: RowStats<F>) {
+        // SAFETY: the caller's.
+        unsafe { self.0.add(row).write(stats) }
+    }
+}
+
+simd! {
+    fn row_max(x: &[F]) -> F {
+        max(x)
+    }
+
+    fn sum_exp(x: &[F], max: F, scale: F) -> F {
+        let mut lanes = [F::ZERO; LANES];
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        for block in blocks {
+            for i in 0..LANES {
+                lanes[i] += (block[i] * scale - max).exp::<FMA>();
+            }
+        }
+        for (i, x) in rest.iter().enumerate() {
+            lanes[i] += (*x * scale - max).exp::<FMA>();
+        }
+        fold(lanes)
+    }
+
+    /// `-sum_v p_v log p_v`.
+    fn entropy(x: &[F], max: F, scale: F, log_sum: F) -> F {
+        let mut lanes = [F::ZERO; LANES];
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        for block in blocks {
+            for i in 0..LANES {
+                let log_p = block[i] * scale - max - log_sum;
+                lanes[i] = log_p.exp::<FMA>().fma::<FMA>(-log_p, lanes[i]);
+            }
+        }
+        for (i, x) in rest.iter().enumerate() {
+            let log_p = *x * scale - max - log_sum;
+            lanes[i] = log_p.exp::<FMA>().fma::<FMA>(-log_p, lanes[i]);
+        }
+        fold(lanes)
+    }
+
+    /// Turns logits into `d loss / d logit`, but for the target's own term: with `z = logit / temperature`,
+    /// `d logprob / d z_v = [v = target] - p_v` and `d entropy / d z_v = -p_v (log p_v + entropy)`.
+    fn gradient(x: &mut [F], soft: LogSoftmax<F>, dlogprob: F, dentropy: F, entropy: F) {
+        let scale = soft.inv_temperature;
+        for x in x {
+            let log_p = *x * scale - soft.max - soft.log_sum;
+            let p = log_p.exp::<FMA>();
+            *x = -(p * scale) * dentropy.fma::<FMA>(log_p + entropy, dlogprob);
+        }
+    }
+}

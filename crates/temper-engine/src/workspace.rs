@@ -1,0 +1,103 @@
+//! Buffers of a forward (and backward) pass, kept between calls.
+
+use crate::real::Real;
+use crate::{ModelConfig, Packed};
+
+/// What one layer's backward needs from its forward.
+#[derive(Debug, Default)]
+pub struct Layer<F> {
+    /// Inverse norms of the layer's input, `[T]`.
+    pub inverse1: Vec<F>,
+    /// Projections before QK-norm, `[T, q + 2 kv]`; empty without QK-norm.
+    pub raw: Vec<F>,
+    /// Inverse norms of query and key heads, `[T, heads + kv heads]`; empty without QK-norm.
+    pub inverse_qk: Vec<F>,
+    /// Rotated queries and keys, and values, `[T, q + 2 kv]`.
+    pub qkv: Vec<F>,
+    /// Attention's result, `[T, q]`.
+    pub attended: Vec<F>,
+    /// Logarithms of the softmax's denominators, `[T, heads]`.
+    pub log_sums: Vec<F>,
+    /// Residual stream between attention and feed-forward, `[T, hidden]`.
+    pub middle: Vec<F>,
+    /// Its inverse norms, `[T]`.
+    pub inverse2: Vec<F>,
+    /// Gate and up projections, `[T, 2 ffn]`.
+    pub gate_up: Vec<F>,
+}
+
+/// Buffers that the backward of every layer shares.
+#[derive(Debug, Default)]
+pub struct Backward<F> {
+    /// Gradient of a layer's output, then of its input, `[T, hidden]`.
+    pub dx: Vec<F>,
+    /// Gradient between attention and feed-forward, `[T, hidden]`.
+    pub dmiddle: Vec<F>,
+    /// A normalised input, computed again, `[T, hidden]`.
+    pub normed: Vec<F>,
+    /// The activation, computed again, `[T, ffn]`.
+    pub activated: Vec<F>,
+    /// Gradient of gate and up projections, `[T, 2 ffn]`.
+    pub dgate_up: Vec<F>,
+    /// Gradient of attention's result, `[T, q]`.
+    pub dattended: Vec<F>,
+    /// Gradient of queries, keys and values, `[T, q + 2 kv]`.
+    pub dqkv: Vec<F>,
+    /// Gradients of norms, one row for each chunk of tokens.
+    pub partial: Vec<F>,
+}
+
+/// All buffers.
+#[derive(Debug, Default)]
+pub struct Workspace<F> {
+    /// Position of each token in its segment, `[T]`.
+    pub positions: Vec<usize>,
+    /// Residual stream before each layer and after the last, `[T, hidden]` each; without backward only two in turn.
+    pub x: Vec<Vec<F>>,
+    /// One per layer; without backward only one.
+    pub layers: Vec<Layer<F>>,
+    /// Buffers of the backward.
+    pub backward: Backward<F>,
+}
+
+/// Makes `buffer` exactly `len` long; what it holds is unspecified.
+fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) {
+    buffer.resize(len, F::ZERO);
+}
+
+impl<F: Real> Workspace<F> {
+    /// Fits all buffers to a batch.
+    pub fn prepare(&mut self, config: &ModelConfig, batch: &Packed, backward: bool) {
+        let t = batch.len();
+        let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
+        let width = q + 2 * config.kv_size();
+        let norm = usize::from(config.qk_norm);
+        self.positions.clear();
+        self.positions.extend((0..batch.segments()).flat_map(|i| 0..batch.range(i).len()));
+        let (streams, layers) = if backward { (config.num_layers + 1, config.num_layers) } else { (2, 1) };
+        self.x.resize_with(streams, Vec::new);
+        self.x.iter_mut().for_each(|x| fit(x, t * d));
+        self.layers.resize_with(layers, Layer::default);
+        for layer in &mut self.layers {
+            fit(&mut layer.inverse1, t);
+            fit(&mut layer.raw, t * width * norm);
+            fit(&mut layer.inverse_qk, t * (config.num_heads + config.num_kv_heads) * norm);
+            fit(&mut layer.qkv, t * width);
+            fit(&mut layer.attended, t * q);
+            fit(&mut layer.log_sums, t * config.num_heads);
+            fit(&mut layer.middle, t * d);
+            fit(&mut layer.inverse2, t);
+            fit(&mut layer.gate_up, t * 2 * f);
+        }
+        if backward {
+            let b = &mut self.backward;
+            fit(&mut b.dx, t * d);
+            fit(&mut b.dmiddle, t * d);
+            fit(&mut b.normed, t * d);
+            fit(&mut b.activated, t * f);
+            fit(&mut b.dgate_up, t * 2 * f);
+            fit(&mut b.dattended, t * q);
+            fit(&mut b.dqkv, t * width);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The gradient of the whole model against central finite differences in f64.
+
+use temper_engine::{Arch, AttentionBias, Grads, Key, Model, ModelConfig, Packed, RopeScaling, TokenGrads, TokenStats};
+
+fn tiny(arch: Arch) -> ModelConfig {
+    let mut config = ModelConfig::small(37, 24, 2, 4, 2, 20);
+    config.arch = arch;
+    config.head_dim = 6;
+    config.qk_norm = arch == Arch::Qwen3;
+    config.attention_bias = AttentionBias { qkv: arch == Arch::Qwen2, o: false };
+    config.rope.theta = 100.0;
+    config
+}
+
+/// Weights large enough that every nonlinearity matters; norms and biases random too.
+fn model(config: ModelConfig, seed: u64) -> Model<f64> {
+    let mut model = Model::<f64>::random(config, seed);
+    let key = Key::new(seed).fold_str("test");
+    let tensors = model.tensors().to_vec();
+    let params = model.params_mut();
+    for tensor in tensors {
+        let norm = tensor.name.ends_with("norm.weight");
+        for i in tensor.range {
+            let x = key.fold(i as u64).normal();
+            params[i] = if norm { 1.0 + 0.3 * x } else { 0.4 * x };
+        }
+    }
+    model
+}
+
+fn batch(vocab: u32) -> Packed {
+    let key = Key::new(99);
+    let sequence = |i: u64, n: u64| -> Vec<u32> {
+        (0..n).map(|t| (key.fold(i).fold(t).bits() % u64::from(vocab)) as u32).collect()
+    };
+    Packed::new(&[sequence(0, 23), sequence(1, 1), sequence(2, 9), vec![], sequence(3, 40)])
+}
+
+/// Loss `sum_t a_t logprob_t + b_t entropy_t` with fixed random coefficients.
+fn coefficients(len: usize) -> (Vec<f64>, Vec<f64>, Vec<bool>) {
+    let key = Key::new(5);
+    let a = (0..len).map(|t| key.fold(1).fold(t as u64).normal()).collect();
+    let b = (0..len).map(|t| key.fold(2).fold(t as u64).normal()).collect();
+    let select = (0..len).map(|t| key.fold(3).fold(t as u64).uniform() < 0.7).collect();
+    (a, b, select)
+}
+
+fn loss(stats: &TokenStats<f64>, a: &[f64], b: &[f64]) -> f64 {
+    let terms = stats.logprobs.iter().zip(a).map(|(x, a)| a * x);
+    terms.sum::<f64>() + stats.entropy.iter().zip(b).map(|(x, b)| b * x).sum::<f64>()
+}
+
+fn check(config: ModelConfig) {
+    let name = format!("{config:?}");
+    let mut model = model(config, 3);
+    let batch = batch(37);
+    let (a, b, select) = coefficients(batch.len());
+    let temperature = 0.8;
+    let mut grads = Grads::zeros(&model);
+    grads.as_mut_slice().fill(0.25);
+    let stats = model.backprop(&batch, temperature, &select, &mut grads, |_| TokenGrads {
+        logprobs: a.clone(),
+        entropy: Some(b.clone()),
+    });
+    assert_eq!(stats, model.score(&batch, temperature, &select));
+    let tensors = model.tensors().to_vec();
+    let key = Key::new(17);
+    for tensor in tensors {
+        let count = tensor.range.len().min(6);
+        for sample in 0..count {
+            let draw = key.fold(sample as u64).fold(tensor.range.start as u64).bits() as usize;
+            let i = tensor.range.start + draw % tensor.range.len();
+            let h = 1e-5;
+            let at = model.params()[i];
+            let mut value = |x: f64| {
+                model.params_mut()[i] = x;
+                loss(&model.score(&batch, temperature, &select), &a, &b)
+            };
+            let numeric = (value(at + h) - value(at - h)) / (2.0 * h);
+            value(at);
+            let analytic = grads.as_slice()[i] - 0.25;
+            let error = (numeric - analytic).abs() / (1.0 + numeric.abs());
+            assert!(error < 2e-7, "{}[{}]: {analytic} is not {numeric} ({name})", tensor.name, i - tensor.range.start);
+        }
+    }
+}
+
+#[test]
+fn llama() {
+    let mut config = tiny(Arch::Llama);
+    config.tie_word_embeddings = false;
+    check(config.clone());
+    config.rope.scaling = RopeScaling::Llama3 {
+        factor: 4.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_max_position_embeddings: 32,
+    };
+    config.attention_bias = AttentionBias { qkv: true, o: true };
+    config.mlp_bias = true;
+    check(config);
+}
+
+#[test]
+fn qwen2() {
+    let mut config = tiny(Arch::Qwen2);
+    config.rope.scaling = RopeScaling::Linear { factor: 2.0 };
+    check(config);
+}
+
+#[test]
+fn qwen3() {
+    let mut config = tiny(Arch::Qwen3);
+    config.rope.scaling = RopeScaling::Yarn {
+        factor: 4.0,
+        original_max_position_embeddings: 32,
+        beta_fast: 32.0,
+        beta_slow: 1.0,
+        attention_factor: None,
+        mscale: None,
+        mscale_all_dim: None,
+        truncate: true,
+    };
+    check(config);
+}
+
+#[test]
+fn mistral_with_sliding_window() {
+    let mut config = tiny(Arch::Mistral);
+    config.tie_word_embeddings = false;
+    config.sliding_window = vec![Some(7), Some(20)];
+    check(config);
+}
+
+#[test]
+fn one_head_per_group_and_wide_heads() {
+    let mut config = ModelConfig::small(37, 32, 1, 2, 2, 48);
+    config.head_dim = 32;
+    check(config);
+}
