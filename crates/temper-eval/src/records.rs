@@ -25,11 +25,12 @@ pub struct ItemRecord {
     pub answer: String,
     /// Tokens of the completion, the stop token included.
     pub tokens: usize,
-    /// `stop` when the model ended the completion, `length` when it reached its limit.
+    /// [`STOP`] when the model ended the completion, [`LENGTH`] when it reached its limit, [`NOT_SAMPLED`] when there is none.
     pub finish: String,
     /// Score by metric.
     pub scores: BTreeMap<String, Score>,
-    /// What is worth counting beside the scores: `no_close_tag`, `no_box`, `no_match`, …
+    /// What is worth counting beside the scores: `no_close_tag`, and a scorer's own tags as `scorer:tag`, such as
+    /// `accuracy:no_box`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// The row's short fields (numbers, booleans, texts of at most 200 bytes), for breaking results down.
@@ -41,6 +42,8 @@ pub struct ItemRecord {
 pub const STOP: &str = "stop";
 /// `finish` of a completion that reached its limit of tokens.
 pub const LENGTH: &str = "length";
+/// `finish` of an item whose prompt leaves no room in the model's context.
+pub const NOT_SAMPLED: &str = "not_sampled";
 
 impl ItemRecord {
     /// Whether the completion reached its limit of tokens.
@@ -86,7 +89,7 @@ pub struct Measurement {
     pub truncated: f64,
     /// Whether every item is 0 or 1, so that the interval is one of a proportion.
     pub binary: bool,
-    /// How many samples carry each tag.
+    /// How many samples carry each of the scorer's own tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, usize>,
 }

@@ -1,0 +1,87 @@
+//! Errors of evaluations.
+
+use std::path::PathBuf;
+
+use temper_engine::EngineError;
+use temper_text::TextError;
+
+/// What stopped an evaluation, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// A file could not be read or written.
+    #[error("{}: cannot {action}: {source}; {remedy}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// `read` or `write`.
+        action: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A line of an item log is not a record.
+    #[error("{}:{line}: {what}; {remedy}", file.display())]
+    Log {
+        /// The log.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A suite has no items.
+    #[error("suite `{suite}` has no items; check its `data`: path, filter, skip and rows")]
+    Empty {
+        /// The suite.
+        suite: String,
+    },
+    /// Two items of a suite have the same identity, so that checkpoints could not be compared item by item.
+    #[error(
+        "suite `{suite}`: {first} and {second} both have the id `{id}`; give every item an id of its own, or name another column with `columns.id`"
+    )]
+    DuplicateItem {
+        /// The suite.
+        suite: String,
+        /// The identity.
+        id: String,
+        /// Place of the first row.
+        first: String,
+        /// Place of the second row.
+        second: String,
+    },
+    /// An item's prompt cannot be encoded.
+    #[error("suite `{suite}`, {place}: {source}")]
+    Prompt {
+        /// The suite.
+        suite: String,
+        /// Place of the row.
+        place: String,
+        /// What the tokenizer said.
+        source: TextError,
+    },
+    /// The model could not complete the prompts.
+    #[error("suite `{suite}`: {source}")]
+    Model {
+        /// The suite.
+        suite: String,
+        /// What the engine said.
+        source: EngineError,
+    },
+    /// A scorer broke its contract.
+    #[error(
+        "suite `{suite}`: scorer `{scorer}` gave {got} scores for {expected} samples; it must give one per sample, in their order"
+    )]
+    Scorer {
+        /// The suite.
+        suite: String,
+        /// The scorer.
+        scorer: String,
+        /// How many scores it gave.
+        got: usize,
+        /// How many samples it was given.
+        expected: usize,
+    },
+}
