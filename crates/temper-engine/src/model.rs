@@ -3,10 +3,13 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
+
 use crate::forward::{self, HeadRows, LayerView};
 use crate::ops::head::Head;
 use crate::ops::rope::Table;
 use crate::rng::Key;
+use crate::simd::simd;
 use crate::weights::{Direction, ModelPanels, PackedWeights, Places};
 use crate::workspace::Workspace;
 use crate::{ModelConfig, Packed, Real, backward};
@@ -319,6 +322,26 @@ pub struct TokenGrads<F> {
     pub entropy: Option<Vec<F>>,
 }
 
+/// Gradients whose squares one thread adds at a time.
+const NORM_CHUNK: usize = 1 << 15;
+
+simd! {
+    fn sum_of_squares(values: &[F]) -> f64 {
+        let mut lanes = [0.0; 16];
+        let (blocks, rest) = values.as_chunks::<16>();
+        for block in blocks {
+            for i in 0..16 {
+                let x = block[i].to_f64();
+                lanes[i] += x * x;
+            }
+        }
+        for (i, x) in rest.iter().enumerate() {
+            lanes[i] += x.to_f64() * x.to_f64();
+        }
+        lanes.iter().sum()
+    }
+}
+
 /// Gradients of all parameters, in one arena of the model's layout.
 #[derive(Clone, Debug)]
 pub struct Grads<F = f32> {
@@ -338,7 +361,10 @@ impl<F: Real> Grads<F> {
 
     /// Euclidean norm over all parameters, computed in `f64` in a fixed order.
     pub fn norm(&self) -> f64 {
-        self.values.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt()
+        let mut sums = vec![0.0; self.values.len().div_ceil(NORM_CHUNK)];
+        let chunks = self.values.par_chunks(NORM_CHUNK).map(sum_of_squares);
+        chunks.collect_into_vec(&mut sums);
+        sums.iter().sum::<f64>().sqrt()
     }
 
     /// All gradients, in the order of [`Model::tensors`].
