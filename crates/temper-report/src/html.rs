@@ -18,13 +18,10 @@ const STYLE: &str = include_str!("style.css");
 /// The report as one self-contained page: no script, no font, no image from anywhere else.
 ///
 /// Reads what the summary points to below `run_dir`: `metrics.jsonl` of each stage, item logs, `recipe.yaml`. A file that is
-/// absent leaves a remark in its place.
-///
-/// # Errors
-/// [`ReportError::Unreadable`] when an item log is there but is not one.
-pub fn render_html(run: &RunSummary, run_dir: &Path) -> Result<String, ReportError> {
+/// absent or broken leaves a remark in its place.
+pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
     let grid = Grid::of_arms(run);
-    let page = Page { run, dir: run_dir, grid, paired: Paired::new(run, run_dir)? };
+    let page = Page { run, dir: run_dir, grid, paired: Paired::new(run, run_dir) };
     let sections = [
         sections::headline::arms(&page),
         sections::results::section_of(&page),
@@ -49,7 +46,7 @@ pub fn render_html(run: &RunSummary, run_dir: &Path) -> Result<String, ReportErr
     let main = el("main").add(sections::headline::header(&page)).add(contents()).all(sections).add(foot);
     let body = el("body").add(el("div").class("heat").attr("aria-hidden", "true")).add(main);
     let html: Markup = el("html").attr("lang", "en").add(head).add(body).into();
-    Ok(format!("<!doctype html>\n{}\n", html.as_str()))
+    format!("<!doctype html>\n{}\n", html.as_str())
 }
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -57,9 +54,9 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 /// Writes the report as [`REPORT_FILE`] into the run's directory, beside its final place first, and returns its path.
 ///
 /// # Errors
-/// As [`render_html`], and [`ReportError::Unwritable`].
+/// [`ReportError::Unwritable`].
 pub fn write_html(run: &RunSummary, run_dir: &Path) -> Result<std::path::PathBuf, ReportError> {
-    let html = render_html(run, run_dir)?;
+    let html = render_html(run, run_dir);
     let file = run_dir.join(REPORT_FILE);
     let beside = run_dir.join(format!("{REPORT_FILE}.tmp"));
     let written = std::fs::write(&beside, html).and_then(|()| std::fs::rename(&beside, &file));

@@ -22,4 +22,6 @@ mod synthetic;
 
 pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
-pub use terminal::{WIDTH, render_arm, render_arm_at, render_terminal, render_terminal_at};
+pub use terminal::{
+    WIDTH, render_arm, render_arm_at, render_comparison, render_measurements, render_terminal, render_terminal_at,
+};

@@ -72,7 +72,7 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     if value < 0.0 && !zero { format!("−{text}") } else { text }
 }
 
-/// About three significant digits, for axes and tooltips: `0.0123`, `4.2`, `1 530`, `2.1e−5`.
+/// About three significant digits, for axes and tooltips: `0.0123`, `4.2`, `1,530`, `2.1e−5`.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     let text = match size {
@@ -91,7 +91,7 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// A whole number in groups of three digits: `12 345`.
+/// A whole number in groups of three digits: `12,345`.
 pub fn grouped(value: f64) -> String {
     let text = fixed(value, 0);
     let (sign, digits) = match text.strip_prefix('−') {
@@ -104,14 +104,14 @@ pub fn grouped(value: f64) -> String {
     let mut out = String::from(sign);
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(' ');
+            out.push(',');
         }
         out.push(digit);
     }
     out
 }
 
-/// Three significant digits with an SI prefix: `300 TFLOP`, `1.24 M`. Under 10 000 without a unit the digits themselves.
+/// Three significant digits with an SI prefix: `300 TFLOP`, `1.24 M`. Under 10,000 without a unit the digits themselves.
 pub fn si(value: f64, unit: &str) -> String {
     const PREFIXES: [&str; 8] = ["", "k", "M", "G", "T", "P", "E", "Z"];
     if !value.is_finite() {
@@ -214,12 +214,12 @@ mod tests {
         assert_eq!(flops(9.997e14), "1.00 PFLOP");
         assert_eq!(flops(0.0), "0");
         assert_eq!(tokens(1_236_000.0), "1.24 M");
-        assert_eq!(tokens(9_482.0), "9 482");
+        assert_eq!(tokens(9_482.0), "9,482");
         assert_eq!(tokens(f64::INFINITY), MISSING);
         assert_eq!(bytes(2 * (1 << 30)), "2.00 GiB");
         assert_eq!(bytes(0), MISSING);
         assert_eq!(count(1, "item"), "1 item");
-        assert_eq!(count(1200, "item"), "1 200 items");
+        assert_eq!(count(1200, "item"), "1,200 items");
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(short(4.2), "4.2");
         assert_eq!(short(10.0), "10");
         assert_eq!(short(100.0), "100");
-        assert_eq!(short(-1530.2), "−1 530");
+        assert_eq!(short(-1530.2), "−1,530");
         assert_eq!(short(2.1e-5), "2.1e−5");
     }
 

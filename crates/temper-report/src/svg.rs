@@ -86,12 +86,12 @@ fn position(value: f64, (low, high): (f64, f64), from: f64, to: f64) -> f64 {
 pub fn interval_bar(dot: &Dot, reference: Option<(f64, f64)>, scale: (f64, f64)) -> Markup {
     const WIDTH: f64 = 104.0;
     let Some(value) = dot.value else { return Markup::default() };
-    let at = |v: f64| position(v, scale, 6.0, WIDTH - 6.0);
+    let at = |v: f64| position(v, scale, 0.0, WIDTH);
     let mut out = svg(WIDTH, 14.0, &format!("bar {}", colour(dot.series)), "").attr("aria-hidden", "true");
     if let Some((low, high)) = reference {
         out = out.add(rect(at(low), 0.0, (at(high) - at(low)).max(1.0), 14.0, "band"));
     }
-    out = out.add(line(6.0, 7.0, WIDTH - 6.0, 7.0, "rail"));
+    out = out.add(line(0.0, 7.0, WIDTH, 7.0, "rail"));
     if let Some((low, high)) = dot.interval {
         out = out.add(line(at(low), 7.0, at(high), 7.0, "whisker"));
     }
@@ -157,13 +157,16 @@ pub fn line_chart(lines: &[Line], title: &str) -> Markup {
     const BOTTOM: f64 = 148.0;
     let all = || lines.iter().flat_map(|l| &l.pieces).flat_map(|(_, points)| points);
     let x_end = all().map(|p| p.0).fold(1.0, f64::max);
-    let (low, high) = padded(all().map(|p| p.1));
+    let (low, high, peak) = padded(all().map(|p| p.1).collect());
     let x = |v: f64| position(v, (0.0, x_end), LEFT, RIGHT);
-    let y = |v: f64| BOTTOM - (v - low) / (high - low) * (BOTTOM - TOP);
+    let y = |v: f64| BOTTOM - (v.min(high) - low) / (high - low) * (BOTTOM - TOP);
     let mut out = svg(WIDTH, BOTTOM + 20.0, "plot", title);
     for tick in ticks((low, high), 4) {
         out = out.add(line(LEFT, y(tick), RIGHT, y(tick), "grid"));
         out = out.add(label(LEFT - 6.0, y(tick) + 3.5, "end", "tick", &number::short(tick)));
+    }
+    if let Some(peak) = peak {
+        out = out.add(label(LEFT + 4.0, TOP + 2.0, "start", "tick", &format!("cut; highest {}", number::short(peak))));
     }
     for tick in ticks((0.0, x_end), 4) {
         out = out.add(label(x(tick), BOTTOM + 15.0, "middle", "tick", &number::short(tick)));
@@ -210,19 +213,21 @@ fn polyline(points: &[(f64, f64)], x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> 
     el("polyline").attr("points", path.join(" ")).class(class)
 }
 
-/// Ends of a value axis around `values`, never empty; shares keep 0 at the bottom.
-fn padded(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    if !low.is_finite() {
-        return (0.0, 1.0);
-    }
+/// Ends of a value axis around `values`, never empty, and the highest value if the axis ends below it: a lone spike is cut off
+/// rather than left to press the rest of the curve flat.
+fn padded(mut values: Vec<f64>) -> (f64, f64, Option<f64>) {
+    values.sort_by(f64::total_cmp);
+    let (Some(&low), Some(&highest)) = (values.first(), values.last()) else { return (0.0, 1.0, None) };
+    let usual = values[(values.len() - 1) * 98 / 100];
+    let spike = usual > 0.0 && usual > low && highest > 3.0 * usual;
+    let high = if spike { 1.5 * usual } else { highest };
     if low == high {
         let pad = if low == 0.0 { 1.0 } else { low.abs() * 0.5 };
-        return (low - pad, high + pad);
+        return (low - pad, high + pad, None);
     }
     // A curve that comes near zero is drawn from zero, so that its height means something.
     let floor = if low >= 0.0 && low < 0.5 * high { 0.0 } else { low - 0.06 * (high - low) };
-    (floor, high + 0.06 * (high - low))
+    (floor, high + 0.06 * (high - low), spike.then_some(highest))
 }
 
 /// Round numbers inside the scale, about `wanted` of them.
@@ -283,6 +288,17 @@ mod tests {
             assert!((2..=6).contains(&ticks.len()), "{low} {high} {ticks:?}");
             assert!(ticks.iter().all(|t| *t >= low - 1e-12 && *t <= high * 1.000001 + 1e-12), "{ticks:?}");
         }
+    }
+
+    #[test]
+    fn a_lone_spike_is_cut_off() {
+        let mut values: Vec<f64> = (0..200).map(|i| 0.5 + 0.001 * f64::from(i)).collect();
+        assert_eq!(padded(values.clone()).2, None);
+        values[70] = 40.0;
+        let (low, high, peak) = padded(values);
+        assert!(low < 0.51 && high < 1.5 && peak == Some(40.0), "{low} {high}");
+        assert_eq!(padded(vec![]), (0.0, 1.0, None));
+        assert_eq!(padded(vec![3.0]), (1.5, 4.5, None));
     }
 
     #[test]

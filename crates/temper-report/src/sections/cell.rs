@@ -91,17 +91,14 @@ pub fn suite_heading(rows: &[Row], columns: usize) -> El {
 }
 
 /// Row under a suite's metrics with the share of completions cut off, where there were any.
-pub fn truncated(rows: &[Row]) -> Option<El> {
-    let first = rows.first()?;
-    let shares: Vec<Option<f64>> = first.cells.iter().map(|cell| cell.map(|c| c.truncated)).collect();
-    if shares.iter().flatten().all(|share| *share == 0.0 || !share.is_finite()) {
+pub fn cut_off(rows: &[Row]) -> Option<El> {
+    let shares: Vec<Option<f64>> = rows.first()?.cells.iter().map(|cell| cell.map(|c| c.truncated)).collect();
+    if !shares.iter().flatten().any(|share| *share > 0.0) {
         return None;
     }
-    let cells = shares.iter().map(|share| {
-        el("td").text(share.map_or(MISSING.to_owned(), |share| number::Style::Percent.value(share)))
-    });
-    let heading = el("th").attr("scope", "row").text("cut off at the token limit");
-    Some(el("tr").class("minor").add(heading).all(cells))
+    let text = |share: f64| number::Style::Percent.value(share);
+    let cells = shares.iter().map(|share| el("td").text(share.map_or(MISSING.to_owned(), text)));
+    Some(el("tr").class("minor").add(el("th").attr("scope", "row").text("cut off at the limit")).all(cells))
 }
 
 /// A table in a container that scrolls sideways by itself.

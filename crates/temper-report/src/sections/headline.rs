@@ -116,6 +116,9 @@ fn card(page: &Page, index: usize, arm: &ArmSummary) -> El {
     card.add(el("p").class("quiet").text(costs))
 }
 
+/// Metrics named on an arm's card at most.
+const SHOWN: usize = 3;
+
 /// How many metrics are clearly better and worse than the base model's, and which are worse.
 fn tally(page: &Page, arm: usize) -> Markup {
     let Some(column) = page.grid.columns.iter().position(|column| column.arm == Some(arm)) else {
@@ -143,7 +146,11 @@ fn tally(page: &Page, arm: usize) -> Markup {
         .add(part("quiet", open, " not told apart from the base model"))
         .into();
     if !worse.is_empty() {
-        out.push(el("p").class("quiet").text(format!("Worse: {}.", worse.join(", "))));
+        // A long list belongs into the table below.
+        let more = worse.len().saturating_sub(SHOWN);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        worse.truncate(SHOWN);
+        out.push(el("p").class("quiet").text(format!("Worse: {}{rest}.", worse.join(", "))));
     }
     out
 }

@@ -37,6 +37,7 @@ fn row(name: &str, stage: &StageSummary) -> El {
     let files = [
         stage.checkpoint.as_ref().map(|path| link(path, "checkpoint")),
         stage.metrics.as_ref().map(|path| link(path, "metrics")),
+        stage.dataset.as_ref().map(|path| link(path, "rows")),
     ];
     let logs = stage.logs.iter().map(|(suite, path)| link(path, suite));
     el("tr")

@@ -29,7 +29,7 @@ pub fn section_of(page: &Page) -> El {
             let cells = (0..grid.columns.len()).map(|i| cell::measured(grid, row, i, Markup::default()));
             el("tr").add(cell::row_heading(row)).all(cells)
         });
-        el("tbody").add(cell::suite_heading(rows, grid.columns.len())).all(lines).add(cell::truncated(rows))
+        el("tbody").add(cell::suite_heading(rows, grid.columns.len())).all(lines).add(cell::cut_off(rows))
     });
     let table = el("table").class("grid").add(el("thead").add(head)).all(bodies);
     out = out.add(cell::scroll("Results by arm", table)).add(legend());

@@ -51,13 +51,15 @@ fn items<'a>(page: &Page<'a>) -> Vec<Item<'a>> {
 
 fn view(page: &Page, item: &Item) -> Markup {
     let prompt = el("div").class("prompt").add(el("small").text("prompt")).add(written(item.prompt));
+    // A prompt of one short line stands in the summary already.
+    let prompt = (teaser(item.prompt) != item.prompt.trim()).then_some(prompt);
     let cards = page.grid.columns.iter().map(|column| {
         let found = column.stage.and_then(|stage| {
             stage.samples.iter().find(|sample| sample.suite == item.suite && sample.id == item.id)
         });
         completion(page, column, found)
     });
-    [prompt, el("div").class("completions").all(cards)].into_iter().collect()
+    [Markup::from(prompt), el("div").class("completions").all(cards).into()].into_iter().collect()
 }
 
 fn completion(page: &Page, column: &Column, sample: Option<&SampleShown>) -> El {

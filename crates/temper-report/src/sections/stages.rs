@@ -3,15 +3,16 @@
 use temper_eval::Verdict;
 use temper_run::summary::{ArmSummary, StageSummary};
 
-use super::{Page, cell, results, section};
+use super::{Page, cell, folded, results, section};
 use crate::grid::{Grid, Row};
 use crate::markup::{El, Markup, el};
+use crate::number::count;
 use crate::terminal;
 
 /// One table per arm.
 pub fn section_of(page: &Page) -> El {
-    let lead = "What each stage did. Δ is the change from the checkpoint the stage started from: with an interval when both \
-                item logs are there, since then every item is compared with itself.";
+    let lead = "What each stage did. Δ is the change from the checkpoint the stage started from: every item compared with \
+                itself, with its 95 % interval, where both item logs are there.";
     let arms = page.run.arms.iter().enumerate().map(|(index, arm)| table(page, index, arm));
     let legend = el("p")
         .class("legend")
@@ -22,21 +23,23 @@ pub fn section_of(page: &Page) -> El {
         .text(" failed, ")
         .add(badge(Verdict::Undecided, ""))
         .text(" undecided.");
-    section("stages", "Stage by stage", lead).all(arms).add(legend)
+    let problems = page.paired.problems();
+    let problems = (!problems.is_empty()).then(|| el("ul").class("notes").all(problems.iter().map(|p| el("li").text(p))));
+    section("stages", "Stage by stage", lead).all(arms).add(legend).add(problems)
 }
 
 fn table(page: &Page, index: usize, arm: &ArmSummary) -> Markup {
     let grid = Grid::of_stages(page.run, arm);
-    let title = el("h3").add(crate::svg::swatch(Some(index))).text(&arm.name);
+    let stages = count(grid.columns.len() - 1, "measured stage");
+    let title = el("span").class("arm-name").add(crate::svg::swatch(Some(index))).add(el("b").text(&arm.name));
+    let title = title.text(" ").add(el("small").text(stages));
     if grid.columns.len() < 2 {
-        return [title, el("p").class("quiet").text("No stage of this arm was measured.")].into_iter().collect();
+        return el("p").class("quiet").add(title).into();
     }
     let head = grid.columns.iter().map(|column| {
         let kind = column.stage.filter(|_| column.arm.is_some()).map_or("before training", |stage| &stage.kind);
         let from = column.reference.filter(|_| column.arm.is_some()).map(|r| grid.columns[r].name);
         let sub = from.map_or(kind.to_owned(), |from| format!("{kind} from {from}"));
-        let mut plain = column.clone();
-        plain.arm = None;
         el("th").attr("scope", "col").add(el("span").class("arm-name").text(column.name)).add(el("small").text(sub))
     });
     let head = el("tr").add(el("th").attr("scope", "col").text("Metric")).all(head);
@@ -45,10 +48,12 @@ fn table(page: &Page, index: usize, arm: &ArmSummary) -> Markup {
             let cells = (0..grid.columns.len()).map(|i| cell::measured(&grid, row, i, below(page, &grid, row, i)));
             el("tr").add(cell::row_heading(row)).all(cells)
         });
-        el("tbody").add(cell::suite_heading(rows, grid.columns.len())).all(lines).add(cell::truncated(rows))
+        el("tbody").add(cell::suite_heading(rows, grid.columns.len())).all(lines).add(cell::cut_off(rows))
     });
     let table = el("table").class("grid").add(el("thead").add(head)).all(bodies);
-    [Markup::from(title), cell::scroll(&format!("Stages of {}", arm.name), table).into()].into_iter().collect()
+    // An arm of one stage shows what the results above show already.
+    let open = grid.columns.len() > 2;
+    folded(title, cell::scroll(&format!("Stages of {}", arm.name), table)).class("stages").flag("open", open).into()
 }
 
 /// Δ and gate marks of a cell.

@@ -82,7 +82,7 @@ pub(crate) fn measured(gate: &GateVerdict, style: Style) -> String {
     let space = if interval.is_empty() { "" } else { " " };
     match gate.reference {
         Some(reference) => format!(
-            "{} after {}, difference {}{space}{interval}, bound {}",
+            "{} against {}, difference {}{space}{interval}, bound {}",
             style.value(gate.now),
             style.value(reference),
             style.difference(gate.value),

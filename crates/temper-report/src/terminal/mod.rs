@@ -2,15 +2,19 @@
 //!
 //! Every table is plain text without colour codes, so it reads the same in a log file.
 
+mod compare;
 mod gates;
+mod measurements;
 mod results;
 mod table;
 
-use temper_run::summary::{ArmStatus, ArmSummary, RunSummary};
+use temper_run::summary::{ArmStatus, ArmSummary, BASE, RunSummary};
 
-use crate::error::ReportError;
 use crate::grid::Grid;
 use crate::number;
+
+pub use compare::render_comparison;
+pub use measurements::render_measurements;
 
 pub(crate) use gates::{measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style};
 pub(crate) use results::COSTS;
@@ -41,35 +45,26 @@ pub fn render_terminal_at(run: &RunSummary, width: usize) -> String {
 }
 
 /// One arm's path: metrics (rows) by stage (columns), with its costs and gates.
-///
-/// # Errors
-/// The run has no arm of that name.
-pub fn render_arm(run: &RunSummary, arm: &str) -> Result<String, ReportError> {
+pub fn render_arm(run: &RunSummary, arm: &ArmSummary) -> String {
     render_arm_at(run, arm, WIDTH)
 }
 
 /// [`render_arm`] for `width` columns.
-///
-/// # Errors
-/// The run has no arm of that name.
-pub fn render_arm_at(run: &RunSummary, arm: &str, width: usize) -> Result<String, ReportError> {
+pub fn render_arm_at(run: &RunSummary, arm: &ArmSummary, width: usize) -> String {
     let width = width.clamp(80, 160);
-    let found = run.arm(arm).ok_or_else(|| ReportError::UnknownArm {
-        name: arm.to_owned(),
-        known: run.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", "),
-    })?;
-    let grid = Grid::of_stages(run, found);
+    let grid = Grid::of_stages(run, arm);
     let costs: Vec<_> = grid.columns.iter().map(|column| column.arm.and(column.stage).map(|stage| stage.cost)).collect();
-    let mut out = format!("{} · {} · {}\n", run.name, found.name, status(&found.status));
-    if let Some(description) = &found.description {
+    let mut out = format!("{} · {} · {}\n", run.name, arm.name, status(&arm.status));
+    if let Some(description) = &arm.description {
         out.push_str(&format!("{description}\n"));
     }
-    let path: Vec<&str> = found.stages.iter().map(|stage| stage.name.as_str()).collect();
-    out.push_str(&format!("base → {}\n\n", path.join(" → ")));
+    let path = arm.stages.iter().map(|stage| format!(" → {} ({})", stage.name, stage.kind));
+    out.push_str(&table::wrap("", &format!("{BASE}{}", path.collect::<String>()), width));
+    out.push('\n');
     out.push_str(&results::table(&grid, &costs, width));
     out.push_str(&results::legend(&grid, "that of the checkpoint it started from"));
-    out.push_str(&gates::table(&[found], width));
-    Ok(out)
+    out.push_str(&gates::table(&[arm], width));
+    out
 }
 
 fn heading(run: &RunSummary) -> String {
@@ -102,5 +97,8 @@ pub(crate) fn status(status: &ArmStatus) -> String {
 
 /// The notes of an arm's stages, each with the stage's name.
 pub(crate) fn stage_notes(arm: &ArmSummary) -> impl Iterator<Item = (&str, &str)> {
-    arm.stages.iter().flat_map(|stage| stage.notes.iter().map(|note| (stage.name.as_str(), note.as_str())))
+    arm.stages.iter().flat_map(move |stage| {
+        let own = format!("{}: {}: ", arm.name, stage.name);
+        stage.notes.iter().map(move |note| (stage.name.as_str(), note.strip_prefix(&own).unwrap_or(note)))
+    })
 }

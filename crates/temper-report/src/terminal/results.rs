@@ -4,7 +4,7 @@ use temper_train::Cost;
 
 use super::table::{lines, pad, plain, width as columns_of};
 use crate::grid::{Grid, Relation, Row, arrow};
-use crate::number::{self, MISSING};
+use crate::number::{self, MISSING, Style};
 
 /// How much of a cell stands on one line.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,10 +86,13 @@ fn part(grid: &Grid, costs: &[Option<Cost>], chosen: &[usize], label: usize, wid
             let cells = chosen.iter().map(|column| cell(grid, row, *column, layout));
             table.add_row(std::iter::once(title).chain(cells));
         }
+        if let Some(shares) = cut_off(&rows[0], chosen) {
+            table.add_row(std::iter::once("  cut off at token limit".to_owned()).chain(shares));
+        }
         out.push_str(&lines(&table));
     }
     if costs.iter().any(Option::is_some) {
-        out.push_str("Cost\n");
+        out.push_str("Cost (training; of the base model: making and measuring it)\n");
         let mut table = plain(&all, |_| false);
         for (title, text) in COSTS {
             let cells = chosen.iter().map(|column| costs[*column].as_ref().map_or(MISSING.to_owned(), text));
@@ -119,7 +122,10 @@ fn cell(grid: &Grid, row: &Row, column: usize, layout: Layout) -> String {
     };
     let mark = row.relation(column, grid.columns[column].reference).mark();
     let star = if cell.unscored > 0 { "*" } else { "" };
-    let value = format!("{:>8}", row.style.value(value));
+    let value = match layout {
+        Layout::Beside => format!("{:>8}", row.style.value(value)),
+        Layout::Stacked => row.style.value(value),
+    };
     match (cell.interval, layout) {
         (None, _) => format!("{value} {mark}{star}"),
         (Some(_), Layout::Beside) => format!("{value} {} {mark}{star}", row.style.interval(cell.interval)),
@@ -127,9 +133,16 @@ fn cell(grid: &Grid, row: &Row, column: usize, layout: Layout) -> String {
     }
 }
 
+/// Share of completions that reached the token limit, if any did.
+fn cut_off(row: &Row, chosen: &[usize]) -> Option<Vec<String>> {
+    let shares: Vec<Option<f64>> = chosen.iter().map(|column| row.cells[*column].map(|cell| cell.truncated)).collect();
+    let any = shares.iter().flatten().any(|share| *share > 0.0);
+    any.then(|| shares.iter().map(|share| share.map_or(MISSING.to_owned(), |share| Style::Percent.value(share))).collect())
+}
+
 fn label_width(grid: &Grid) -> usize {
     let widest = grid.rows.iter().map(|row| columns_of(row.title) + 4).max().unwrap_or(0);
-    widest.clamp(16, 34)
+    widest.clamp(24, 34)
 }
 
 fn column_width(grid: &Grid, column: usize, costs: &[Option<Cost>], layout: Layout) -> usize {

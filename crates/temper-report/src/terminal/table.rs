@@ -46,7 +46,7 @@ pub fn wrap(first: &str, text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
-    for word in text.split_whitespace() {
+    for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {
         if !empty && width(&line) + 1 + width(word) > columns {
             out.push_str(line.trim_end());
             out.push('\n');
