@@ -78,13 +78,13 @@ impl Checks<'_> {
 
     fn lab(&self) -> Checked {
         let lab = &self.recipe.lab;
-        if lab.hidden_size % (2 * lab.num_heads) != 0 {
+        if !lab.hidden_size.is_multiple_of(2 * lab.num_heads) {
             return fail(
                 "lab.hidden_size",
                 format!("{} is not a multiple of twice `num_heads` ({})", lab.hidden_size, lab.num_heads),
             );
         }
-        if lab.num_heads % lab.num_kv_heads != 0 {
+        if !lab.num_heads.is_multiple_of(lab.num_kv_heads) {
             return fail(
                 "lab.num_kv_heads",
                 format!("`num_heads` ({}) is not a multiple of {}", lab.num_heads, lab.num_kv_heads),
