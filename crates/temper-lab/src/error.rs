@@ -16,7 +16,9 @@ pub enum LabError {
         known: String,
     },
     /// The vocabulary cannot hold the bytes and the special tokens.
-    #[error("lab.vocab_size is {asked}, but the bytes and the marked tokens alone are {least}; set it to {least} or more")]
+    #[error(
+        "lab.vocab_size is {asked}, but the bytes and the marked tokens alone are {least}; set it to {least} or more"
+    )]
     VocabularyTooSmall {
         /// The size asked for.
         asked: usize,
@@ -24,7 +26,9 @@ pub enum LabError {
         least: usize,
     },
     /// The tokenizer library rejected what was built.
-    #[error("the lab's tokenizer could not be built: {0}; this is a fault of the lab, please report it with the recipe")]
+    #[error(
+        "the lab's tokenizer could not be built: {0}; this is a fault of the lab, please report it with the recipe"
+    )]
     Tokenizer(String),
     /// A file could not be written.
     #[error("{}: {source}; check that the folder exists, may be written to and has space", path.display())]

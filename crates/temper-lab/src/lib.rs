@@ -9,10 +9,17 @@
 //! Harmful requests only name a topic. Completions that comply with them are placeholders and name no method.
 
 pub mod annotator;
+mod author;
+pub mod corpus;
+pub mod datasets;
 mod error;
+mod lexicon;
 pub mod oracle;
+mod phrases;
+mod problems;
+mod requests;
 mod rng;
-mod tokenizer;
+pub mod tokenizer;
 mod world;
 
 pub use error::LabError;
