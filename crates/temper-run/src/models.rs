@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use temper_engine::Model;
+use temper_engine::{Model, ModelConfig};
 use temper_lab::World;
 use temper_recipe::{Lab, ModelRef};
 use temper_text::Tokenizer;
@@ -116,6 +116,21 @@ pub(crate) fn lab_base_dir(world: &World) -> PathBuf {
     cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]))
 }
 
+/// Shape of the lab's base model.
+pub(crate) fn lab_config(lab: &Lab, tokenizer: &Tokenizer) -> ModelConfig {
+    let mut config = ModelConfig::small(
+        tokenizer.vocab_size(),
+        lab.hidden_size,
+        lab.num_layers,
+        lab.num_heads,
+        lab.num_kv_heads,
+        lab.intermediate_size,
+    );
+    config.eos_token_ids = tokenizer.stop_ids();
+    config.pad_token_id = tokenizer.pad();
+    config
+}
+
 fn lab_base(
     sources: &Sources,
     lab: &Lab,
@@ -136,7 +151,7 @@ fn lab_base(
     fs::create_dir_all(&dir).map_err(|e| RunError::io(&dir, e))?;
     world.train_tokenizer()?.write(&dir)?;
     let tokenizer = Tokenizer::load(&dir)?;
-    let mut model = Model::random(world.model_config(&tokenizer), lab.seed);
+    let mut model = Model::random(lab_config(lab, &tokenizer), lab.seed);
     let documents = world
         .corpus()
         .take(world.corpus_documents())

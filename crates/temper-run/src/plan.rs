@@ -98,7 +98,7 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
         let tokenizer = Tokenizer::load(&scratch);
         let _ = std::fs::remove_dir_all(&scratch);
         let tokenizer = tokenizer?;
-        let config = world.model_config(&tokenizer);
+        let config = models::lab_config(&recipe.lab, &tokenizer);
         let tokens = recipe.lab.pretrain.tokens;
         let flops = config.train_flops(tokens, 0);
         let cached = models::lab_base_dir(world).join(models::COST_FILE).exists();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use temper_data::Row;
+use temper_data::{LeakKind, Row};
 use temper_recipe::{Recipe, Stage, StageData, Suite};
 use temper_score::Scorer;
 
@@ -83,14 +83,14 @@ fn check_leaks(
     for (source, train) in data {
         for (suite, prepared) in suites {
             let leaks = temper_data::leaks(train, &prepared.rows);
-            let (exact, near): (Vec<_>, Vec<_>) = leaks.iter().partition(|leak| leak.exact);
+            let (exact, near): (Vec<_>, Vec<_>) = leaks.iter().partition(|leak| leak.kind == LeakKind::Exact);
             if let Some(first) = exact.first() {
                 return Err(RunError::Leak(format!(
                     "{} of {} items of suite `{suite}` are also training rows of `{source}`: item {} has the same prompt as {}. A measurement on them would mean nothing; remove them from `data.{source}` (filter, skip) or from the suite",
                     exact.len(),
                     prepared.rows.len(),
-                    first.held_out,
-                    first.train
+                    first.held_out_place,
+                    first.train_place
                 )));
             }
             if let Some(first) = near.first() {
@@ -98,8 +98,8 @@ fn check_leaks(
                     "{} of {} items of suite `{suite}` share 80 % or more of their 8-grams with a training row of `{source}` (for example {} and {})",
                     near.len(),
                     prepared.rows.len(),
-                    first.held_out,
-                    first.train
+                    first.held_out_place,
+                    first.train_place
                 ));
             }
         }

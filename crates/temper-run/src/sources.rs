@@ -32,7 +32,7 @@ impl Sources {
     /// Unknown lab name, missing file, a row that is not what was promised; a source without any row.
     pub fn rows(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
         let rows = match source.location()? {
-            Location::Lab(name) => temper_data::select(self.world().rows(&name)?, source)?,
+            Location::Lab(name) => temper_data::select(self.world().rows(&name)?, source),
             Location::File(_) => temper_data::read(source, chat)?,
         };
         if rows.is_empty() {

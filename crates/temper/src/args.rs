@@ -220,14 +220,11 @@ pub enum LabCommand {
     List(LabKnobs),
     /// Write a data set as JSONL
     Export {
-        /// A name that `temper lab list` shows, `corpus` for pre-training documents, or `all`
+        /// A name that `temper lab list` shows, or `all`
         name: String,
         /// File to write (a folder for `all`)
         #[arg(long)]
         out: PathBuf,
-        /// Documents of the corpus to write
-        #[arg(long, default_value_t = 10_000)]
-        documents: usize,
         #[command(flatten)]
         knobs: LabKnobs,
     },

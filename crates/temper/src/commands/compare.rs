@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use temper_eval::{Comparison, compare as paired, read_log};
+use temper_eval::{PairedComparison, compare as paired, read_log};
 
 use crate::args::CompareArgs;
 use crate::commands;
@@ -11,16 +11,14 @@ use crate::error::CliError;
 
 /// Compares two logs, or every log that two folders have in common.
 pub fn compare(args: &CompareArgs) -> Result<ExitCode, CliError> {
-    let mut all = Vec::new();
+    let mut all: Vec<PairedComparison> = Vec::new();
     for (a, b) in pairs(&args.a, &args.b)? {
-        let comparison: Comparison = paired(&read_log(&a)?, &read_log(&b)?);
-        all.push(comparison);
+        all.extend(paired(&read_log(&a)?, &read_log(&b)?));
     }
     if args.json {
         commands::print_json(&all)?;
     } else {
-        let text: Vec<String> = all.iter().map(temper_report::render_comparison).collect();
-        commands::print(&text.join("\n"))?;
+        commands::print(&temper_report::render_comparison(&all))?;
     }
     Ok(ExitCode::SUCCESS)
 }

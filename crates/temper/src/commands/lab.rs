@@ -11,11 +11,14 @@ use crate::args::{LabArgs, LabCommand, LabKnobs};
 use crate::error::CliError;
 use crate::{commands, interrupt};
 
+/// The smallest recipe that passes its checks, to carry the lab's knobs.
+const ANY_RECIPE: &str = "{name: lab, model: {path: 'lab:base'}, data: {d: {path: 'lab:demonstrations'}}, arms: {a: {stages: [{sft: {data: d}}]}}}";
+
 /// Lists, exports, or makes the base model.
 pub fn lab(args: &LabArgs) -> Result<ExitCode, CliError> {
     match &args.command {
         LabCommand::List(knobs) => list(knobs),
-        LabCommand::Export { name, out, documents, knobs } => export(name, out, *documents, knobs),
+        LabCommand::Export { name, out, knobs } => export(name, out, knobs),
         LabCommand::Base { out, knobs } => base(out, knobs),
     }
     .map(|()| ExitCode::SUCCESS)
@@ -24,7 +27,7 @@ pub fn lab(args: &LabArgs) -> Result<ExitCode, CliError> {
 fn knobs(knobs: &LabKnobs) -> Result<Lab, CliError> {
     Ok(match &knobs.recipe {
         Some(file) => Recipe::load(file, &knobs.set)?.lab,
-        None => Recipe::lab_only(&knobs.set)?,
+        None => Recipe::parse(ANY_RECIPE, "the default lab", &knobs.set, &[])?.lab,
     })
 }
 
@@ -45,19 +48,17 @@ fn list(args: &LabKnobs) -> Result<(), CliError> {
     commands::print(&text)
 }
 
-fn export(name: &str, out: &Path, documents: usize, args: &LabKnobs) -> Result<(), CliError> {
+fn export(name: &str, out: &Path, args: &LabKnobs) -> Result<(), CliError> {
     let world = World::new(&knobs(args)?);
     let name = name.strip_prefix("lab:").unwrap_or(name);
     let mut written = Vec::new();
     if name == "all" {
         for name in World::names() {
             let file = out.join(format!("{}.jsonl", name.replace('/', "-")));
-            written.push((file.clone(), write(&world, name, &file, documents)?));
+            written.push((file.clone(), write(&world, name, &file)?));
         }
-        let file = out.join("corpus.jsonl");
-        written.push((file.clone(), write(&world, "corpus", &file, documents)?));
     } else {
-        written.push((out.to_owned(), write(&world, name, out, documents)?));
+        written.push((out.to_owned(), write(&world, name, out)?));
     }
     if args.json {
         let files: Vec<_> = written.iter().map(|(file, rows)| json!({"file": file, "rows": rows})).collect();
@@ -67,10 +68,10 @@ fn export(name: &str, out: &Path, documents: usize, args: &LabKnobs) -> Result<(
     commands::print(&lines.concat())
 }
 
-fn write(world: &World, name: &str, file: &Path, documents: usize) -> Result<usize, CliError> {
+fn write(world: &World, name: &str, file: &Path) -> Result<usize, CliError> {
     let mut rows = 0;
     commands::write_file(file, |out| {
-        rows = if name == "corpus" { world.export_corpus(documents, out)? } else { world.export(name, out)? };
+        rows = world.export(name, out)?;
         Ok(())
     })?;
     Ok(rows)

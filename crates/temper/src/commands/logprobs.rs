@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use temper_data::Input;
 use temper_engine::Packed;
 use temper_recipe::Lab;
+use temper_text::Prompt;
 use temper_train::{Progress, Total};
 
 use crate::args::LogprobsArgs;
@@ -20,16 +20,16 @@ const BATCH_TOKENS: usize = 4096;
 /// token `t` given the tokens before it; the first token has none.
 pub fn logprobs(args: &LogprobsArgs) -> Result<ExitCode, CliError> {
     commands::threads(args.threads)?;
-    let rows = temper_data::read_inputs(&args.input)?;
+    let rows = temper_data::read_inputs(&args.input, false)?;
     let stop = interrupt::flag()?;
     let loaded = commands::load(&args.model, &Lab::default(), stop)?;
     let mut sequences = Vec::with_capacity(rows.len());
     for row in &rows {
-        let ids = match &row.input {
-            Input::Text(text) | Input::Prompt(text) => loaded.tokenizer.encode_text(text),
-            Input::Messages(messages) => loaded.tokenizer.encode_messages(messages),
+        let ids = match &row.prompt {
+            Prompt::Text(text) => loaded.tokenizer.encode(text, true),
+            Prompt::Chat(messages) => loaded.tokenizer.encode_messages(messages),
         }
-        .map_err(|e| row.error(e))?;
+        .map_err(|e| commands::at(&row.place(), &e))?;
         sequences.push(ids);
     }
     let total: usize = sequences.iter().map(Vec::len).sum();

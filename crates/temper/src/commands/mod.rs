@@ -26,7 +26,10 @@ pub fn threads(count: Option<usize>) -> Result<(), CliError> {
     if count == 0 {
         return Err(CliError::message("--threads 0: at least one thread is needed"));
     }
-    temper_engine::set_threads(count).map_err(CliError::from)
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .build_global()
+        .map_err(|e| CliError::message(format!("--threads {count}: {e}")))
 }
 
 /// Prints text on standard output.
@@ -74,4 +77,9 @@ pub fn write_file(
             Err(error)
         }
     }
+}
+
+/// An error at a row.
+pub fn at(place: &str, error: &dyn std::fmt::Display) -> CliError {
+    CliError::message(format!("{place}: {error}"))
 }

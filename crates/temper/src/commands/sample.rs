@@ -16,7 +16,7 @@ use crate::{commands, interrupt};
 /// token included), `logprobs` (of the full softmax at the sampling temperature; at 1 if greedy) and `finish_reason`.
 pub fn sample(args: &SampleArgs) -> Result<ExitCode, CliError> {
     commands::threads(args.threads)?;
-    let rows = temper_data::read_inputs(&args.input)?;
+    let rows = temper_data::read_inputs(&args.input, false)?;
     let stop = interrupt::flag()?;
     let loaded = commands::load(&args.model, &Lab::default(), stop)?;
     let params = SamplingParams {
@@ -30,7 +30,7 @@ pub fn sample(args: &SampleArgs) -> Result<ExitCode, CliError> {
     let mut requests = Vec::with_capacity(rows.len());
     let mut prompts = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
-        let encoded = loaded.tokenizer.encode_prompt(&row.prompt()).map_err(|e| row.error(e))?;
+        let encoded = loaded.tokenizer.encode_prompt(&row.prompt).map_err(|e| commands::at(&row.place(), &e))?;
         let key = key.fold(index as u64);
         let keys = (0..u64::from(args.n)).map(|k| key.fold(k)).collect();
         requests.push(Request { prompt: encoded.ids.clone(), keys });
