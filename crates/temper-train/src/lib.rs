@@ -1,4 +1,24 @@
 //! Training: stages, pure loss functions, rollouts, learning-rate schedules.
+//!
+//! From the inside out:
+//!
+//! - [`algorithms`] are pure functions from log-probabilities to a loss and its gradient;
+//! - [`step`] runs them over packed micro-batches of a model, and knows no algorithm;
+//! - [`rollout`] samples completions, each with the log-probabilities that training computes again to the bit;
+//! - a stage ([`run_sft`], [`run_grpo`], [`run_reject`], [`pretrain`]) takes a [`StageContext`], its part of the recipe and
+//!   rows, and leaves its result in the context's model (or returns rows).
+//!
+//! A stage writes into its folder
+//!
+//! ```text
+//! metrics.jsonl               one object per logged step, TRL's metric names; a missing value is null
+//! completions/step-NNNNN.jsonl    grpo: the completions of logged steps with rewards and advantages
+//! dataset/train.jsonl         reject: the kept rows, with a data card in README.md
+//! state/                      weights, optimiser and counters, replaced as a whole every `save_steps` steps
+//! ```
+//!
+//! Everything random is a function of the stage's seed and of what is drawn for, and everything else is deterministic, so
+//! that a stage that was stopped or killed and is resumed ends with the same bits as one that was not.
 
 pub mod algorithms;
 mod budget;

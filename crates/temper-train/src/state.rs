@@ -114,7 +114,7 @@ pub(crate) fn check_fingerprint(state: &Path, saved: &str, wanted: &str) -> Resu
     Err(TrainError::State {
         path: state.to_owned(),
         what: "the state was saved with other settings, data, seed or initial weights".into(),
-        remedy: "Resume with the recipe and inputs it was started with, or choose another folder with --out".into(),
+        remedy: "Go on with the recipe and inputs it was started with, or delete this folder to start over".into(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Losses and advantages compared with the numbers of TRL's trainers (`tools/fixtures/trl_losses.py`).
 
+#![allow(clippy::unwrap_used)]
+
 use serde::Deserialize;
 use temper_train::algorithms::advantage::{Scale, advantages, mean_std, weighted_reward, zero_spread};
 use temper_train::algorithms::grpo::{Completion, Objective, Reduction, StepTotals, grpo};

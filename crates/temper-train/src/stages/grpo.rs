@@ -90,7 +90,11 @@ pub fn run_grpo(
         trainer.at.cursor += chosen.len() as u64;
         for iteration in 0..spec.num_iterations.max(1) {
             let (update, log) = stage.train(&mut trainer, &round, iteration == 0)?;
-            let record = trainer.log(&update, |record| grpo_log::fill(record, spec, &stage.ranges(), &round, &log))?;
+            let tokens = trainer.counted(grpo_log::TOKENS);
+            let record = trainer.log(&update, |record| {
+                record.count(grpo_log::TOKENS, tokens);
+                grpo_log::fill(record, spec, &stage.ranges(), &round, &log);
+            })?;
             if iteration == 0 && trainer.logs() {
                 grpo_log::write_completions(&mut trainer, spec, rows, &round)?;
             }
@@ -174,6 +178,7 @@ impl Stage<'_> {
         let weights = ctx.model.digest();
         trainer.at.cost.tokens_sampled += batch.tokens;
         trainer.at.cost.flops += batch.flops;
+        trainer.count(grpo_log::TOKENS, batch.rollouts.iter().map(|r| r.ids.len() as u64).sum());
 
         let columns = rewards::score(&batch.rollouts, self.rows, self.scorers);
         self.count_failures(trainer, &columns)?;
@@ -267,6 +272,9 @@ impl Stage<'_> {
             log.add(logprobs, &round.old[i], &out);
             out.token_loss
         })?;
+        if on_policy && log.difference_max > 0.0 {
+            trainer.count(grpo_log::MISMATCHES, 1);
+        }
         if first && on_policy {
             if log.difference_max > 0.0 {
                 let what = "sampled and trained tokens";

@@ -14,6 +14,11 @@ use crate::algorithms::grpo::GrpoLoss;
 use crate::metrics::Record;
 use crate::trainer::Trainer;
 
+/// Name of the count of prompt and completion tokens.
+pub(super) const TOKENS: &str = "num_tokens";
+/// Name of the count of steps that were not on-policy although the weights were those that sampled.
+pub(super) const MISMATCHES: &str = "sampling/mismatched_steps";
+
 /// Name of the count of completions a reward could not judge.
 pub(super) fn unscored(reward: &str) -> String {
     format!("rewards/{reward}/unscored")
@@ -191,6 +196,10 @@ pub(super) fn write_beside(path: &Path, text: &str) -> Result<(), TrainError> {
 /// What a reader of the report should know about the rewards.
 pub(super) fn notes(trainer: &Trainer, spec: &Grpo) -> Vec<String> {
     let mut notes = Vec::new();
+    match trainer.counted(MISMATCHES) {
+        0 => {}
+        n => notes.push(format!("in {n} steps sampled and trained log-probabilities differed; please report this")),
+    }
     for reward in &spec.rewards {
         let (errors, unscored) = (trainer.counted(&errors(&reward.scorer)), trainer.counted(&unscored(&reward.scorer)));
         if errors + unscored > 0 {

@@ -54,6 +54,8 @@ struct Saved {
     bytes: u64,
     cost: Cost,
     report: RejectReport,
+    /// The first reason why a scorer had no score, by scorer.
+    failures: BTreeMap<String, String>,
 }
 
 /// Samples `samples_per_prompt` completions of each prompt of `rows` and keeps those that meet every rule of `spec.keep`;
@@ -95,7 +97,11 @@ pub fn run_reject(
     let chunk = (AT_A_TIME / spec.samples_per_prompt.max(1)).max(1);
     let label = spec.name.clone().unwrap_or_else(|| "reject".into());
     stage.ctx.progress.begin(&label, Total::Items(wanted));
-    let over = |at: &Saved| at.done >= wanted || share.is_some_and(|share| at.cost.flops >= share);
+    // A FLOP share ends where one more round of the average size would overshoot it by more than half.
+    let over = |at: &Saved| {
+        let half_round = 0.5 * chunk as f64 * at.cost.flops / at.done.max(1) as f64;
+        at.done >= wanted || share.is_some_and(|share| at.cost.flops + half_round > share)
+    };
     while !over(&stage.at) && !stage.ctx.stopped() {
         let end = wanted.min(stage.at.done + chunk);
         let chosen: Vec<&PreparedPrompt> = (stage.at.done..end).map(|i| &prompts.items[epochs.at(i as u64)]).collect();
@@ -112,6 +118,10 @@ pub fn run_reject(
     let kept = read_kept(&stage.dataset)?;
     let mut notes = prompts.notes();
     notes.push(summary(&stage.at.report));
+    notes.extend(stage.at.failures.iter().map(|(scorer, reason)| format!("{scorer} gave no score: {reason}")));
+    if status == StageStatus::Finished && kept.is_empty() {
+        stage.ctx.progress.warn(&summary(&stage.at.report));
+    }
     if status == StageStatus::Finished {
         let card = card(spec, &stage.weights, &stage.at.report);
         write_beside(&stage.dataset.with_file_name("README.md"), &card)?;
@@ -185,6 +195,11 @@ impl<'s, 'c> Stage<'s, 'c> {
         self.at.cost.tokens_sampled += batch.tokens;
         self.at.cost.flops += batch.flops;
         let columns = rewards::score(&batch.rollouts, self.rows, self.scorers);
+        for (rule, column) in self.spec.keep.iter().zip(&columns) {
+            if let Some(reason) = &column.reason {
+                self.at.failures.entry(rule.scorer.clone()).or_insert_with(|| reason.clone());
+            }
+        }
         let size = self.spec.samples_per_prompt.max(1);
         for (g, group) in batch.rollouts.chunks(size).enumerate() {
             let (mut taken, mut kept) = (BTreeSet::new(), 0);
