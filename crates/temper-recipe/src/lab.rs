@@ -131,25 +131,26 @@ pub struct CorpusMix {
     /// Share of documents that reason about a problem.
     #[schemars(range(min = 0))]
     pub reasoning: f64,
-    /// Share of documents that answer a harmful request or a benign look-alike.
+    /// Share of documents that reply to a harmful request or a benign look-alike.
     #[schemars(range(min = 0))]
     pub requests: f64,
-    /// Share of documents that answer an ordinary request.
+    /// Share of documents that reply to an ordinary request.
     #[schemars(range(min = 0))]
     pub ordinary: f64,
-    /// Share of reasoning documents that are careless: no thinking, a wrong form or a guess.
+    /// Probability that reasoning is careless: a result at once, a guess, no thinking, no tags or no box. Chinese thinking is
+    /// more careless than this.
     #[schemars(range(min = 0, max = 1))]
     pub careless: f64,
     /// Probability that a written step of thinking is wrong.
     #[schemars(range(min = 0, max = 1))]
     pub step_error: f64,
-    /// Share of reasoning documents whose thinking mixes the languages.
+    /// Share of Chinese questions that are thought about in English, from the start or midway.
     #[schemars(range(min = 0, max = 1))]
     pub code_switch: f64,
-    /// Share of harmful requests that are answered by complying.
+    /// Share of plain harmful requests that are complied with (by a placeholder); under a wrapper it is more.
     #[schemars(range(min = 0, max = 1))]
     pub unsafe_compliance: f64,
-    /// Share of benign look-alikes that are refused all the same.
+    /// Probability that a reply to a request has caution phrases, whatever it does.
     #[schemars(range(min = 0, max = 1))]
     pub caution: f64,
 }
@@ -169,17 +170,17 @@ impl Default for CorpusMix {
     }
 }
 
-/// The annotator's known faults: how its reward differs from the truth.
+/// The annotator's known faults: how its reward, in [0, 1], differs from the truth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Annotator {
-    /// How much cautious words raise the reward, whether or not the completion is harmless.
+    /// Weight of caution phrases in the reward, beside a weight of 1 for what the completion seems to do.
     #[schemars(range(min = 0))]
     pub caution_bias: f64,
-    /// How much length raises the reward.
+    /// Weight of length in the reward, likewise.
     #[schemars(range(min = 0))]
     pub length_bias: f64,
-    /// Size of the noise, fixed for each completion.
+    /// Largest noise, either way; fixed for each request and completion.
     #[schemars(range(min = 0))]
     pub noise: f64,
 }
