@@ -18,8 +18,7 @@ fn equal(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
         (Value::String(text), Value::Number(_) | Value::Bool(_)) => {
             let text = text.trim();
-            text == wanted.to_string()
-                || matches!((text.parse::<f64>(), wanted.as_f64()), (Ok(a), Some(b)) if a == b)
+            matches!((text.parse::<f64>(), wanted.as_f64()), (Ok(a), Some(b)) if a == b)
                 || matches!(wanted, Value::Bool(b) if text.eq_ignore_ascii_case(if *b { "true" } else { "false" }))
         }
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),

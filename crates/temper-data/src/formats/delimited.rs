@@ -15,7 +15,7 @@ pub(crate) enum Dialect {
     Tsv,
 }
 
-/// Reads record by record; values are texts. Quoted values may span lines; `line` is where a record begins.
+/// Reads the whole file; values are texts. Quoted values may span lines; `line` is where a record begins.
 pub(crate) fn read(
     reader: &mut dyn BufRead,
     shown: &str,
@@ -23,27 +23,26 @@ pub(crate) fn read(
     headerless: bool,
     visit: &mut Visit,
 ) -> Result<(), DataError> {
-    // The first bytes are looked at for a byte-order mark, and handed on without it.
-    let start = reader.fill_buf().map_err(|e| unreadable(Place::file(shown), &e))?;
-    let mark = start.len() - without_bom(start, shown)?.len();
-    reader.consume(mark);
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(|e| unreadable(Place::file(shown), &e))?;
+    let bytes = without_bom(&bytes, shown)?;
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     let mut records = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(if dialect == Dialect::Csv { b',' } else { b'\t' })
         .quoting(dialect == Dialect::Csv)
-        .from_reader(reader);
+        .from_reader(bytes);
     let mut header: Option<Vec<String>> = None;
     let mut values = csv::ByteRecord::new();
     loop {
-        let begins = records.position().line() as usize;
-        let more = records.read_byte_record(&mut values).map_err(|e| {
-            Place::line(shown, begins).error(format!("cannot read the record: {e}"), "Correct the line")
-        })?;
+        let line = lines.of(records.position().byte() as usize);
+        let more = records
+            .read_byte_record(&mut values)
+            .map_err(|e| Place::line(shown, line).error(format!("cannot read the record: {e}"), "Correct the line"))?;
         if !more {
             return Ok(());
         }
-        let line = values.position().map_or(begins, |p| p.line() as usize);
         let place = Place::line(shown, line);
         let texts = values.iter().map(|v| utf8(v, place)).collect::<Result<Vec<_>, _>>()?;
         let Some(header) = &header else {
@@ -72,6 +71,25 @@ pub(crate) fn read(
         if visit(Record { line, fields: fields(header, &texts) })?.is_break() {
             return Ok(());
         }
+    }
+}
+
+/// Counts lines; the CSV reader's own count is one short where lines end in CR LF.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// Line of the first byte at or after `from` that is not a line end. `from` never goes back.
+    fn of(&mut self, from: usize) -> usize {
+        let ends = |b: &u8| matches!(b, b'\r' | b'\n');
+        let from = from.max(self.at);
+        let until = from + self.bytes[from..].iter().take_while(|b| ends(b)).count();
+        self.line += self.bytes[self.at..until].iter().filter(|b| **b == b'\n').count();
+        self.at = until;
+        self.line
     }
 }
 
