@@ -79,6 +79,8 @@ pub fn generate(
     progress: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<Vec<Completion>>, EngineError> {
     validate(model, requests, params)?;
+    // Packed by all threads, now: the workers below each keep a thread, and one that waited for the packing would not help.
+    model.forward_panels();
     let total: usize = requests.iter().map(|r| r.keys.len()).sum();
     let workers = rayon::current_num_threads().min(total).max(1);
     let job = Job {

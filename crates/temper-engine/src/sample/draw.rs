@@ -2,11 +2,17 @@
 
 use super::SamplingParams;
 use crate::LogSoftmax;
+use crate::ops::reduce::fold;
+use crate::simd::simd;
+
+/// Tokens whose weights are summed up before the search for the one under `u` looks at each.
+const BLOCK: usize = 64;
 
 /// Working space of [`draw`], kept between calls.
 #[derive(Default)]
 pub(super) struct Scratch {
     weights: Vec<f32>,
+    sums: Vec<f32>,
     order: Vec<u32>,
 }
 
@@ -17,47 +23,78 @@ pub(super) struct Scratch {
 /// transformers: of equally probable tokens the one with the lower id counts as the more probable.
 pub(super) fn draw(logits: &[f32], params: &SamplingParams, u: f64, scratch: &mut Scratch) -> (u32, f32) {
     if params.temperature == 0.0 {
-        let best = argmax(logits);
-        return (best, LogSoftmax::new(logits, 1.0).logprob(logits[best as usize]));
+        let softmax = LogSoftmax::new(logits, 1.0);
+        let best = logits.iter().position(|&l| l == softmax.max).unwrap_or(0);
+        return (best as u32, softmax.logprob(logits[best]));
     }
     let softmax = LogSoftmax::new(logits, params.temperature);
-    let weights = &mut scratch.weights;
-    weights.clear();
-    weights.extend(logits.iter().map(|&l| (l * softmax.inv_temperature - softmax.max).exp()));
+    let Scratch { weights, sums, order } = scratch;
+    weights.resize(logits.len(), 0.0);
+    exponentials(logits, softmax.max, softmax.inv_temperature, weights);
     let cut = params.top_p < 1.0 || (params.top_k > 0 && params.top_k < logits.len());
     let id = if cut {
-        let kept = keep(weights, params.top_k, f64::from(params.top_p), &mut scratch.order);
-        pick(kept.iter().map(|&id| (id, weights[id as usize])), u)
+        pick(
+            keep(weights, params.top_k, f64::from(params.top_p), order).iter().map(|&id| (id, weights[id as usize])),
+            u,
+        )
     } else {
-        pick((0..).zip(weights.iter().copied()), u)
+        sums.resize(weights.len().div_ceil(BLOCK), 0.0);
+        block_sums(weights, sums);
+        pick_in_blocks(weights, sums, u)
     };
     (id, softmax.logprob(logits[id as usize]))
 }
 
-/// First of the largest.
-fn argmax(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = id;
+simd! {
+    /// `exp(x scale - max)`.
+    fn exponentials(x: &[F], max: F, scale: F, out: &mut [F]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = (*x * scale - max).exp::<FMA>();
         }
     }
-    best as u32
+
+    /// Sums of the blocks of `BLOCK` elements.
+    fn block_sums(x: &[F], sums: &mut [F]) {
+        for (sum, block) in sums.iter_mut().zip(x.chunks(BLOCK)) {
+            let mut lanes = [F::ZERO; 16];
+            for part in block.chunks(16) {
+                for (lane, x) in lanes.iter_mut().zip(part) {
+                    *lane += *x;
+                }
+            }
+            *sum = fold(lanes);
+        }
+    }
+}
+
+/// [`pick`] among all tokens, given the sums of their blocks.
+fn pick_in_blocks(weights: &[f32], sums: &[f32], u: f64) -> u32 {
+    let blocks = (0..).zip(sums.iter().copied());
+    let target = u * blocks.clone().map(|(_, sum)| f64::from(sum)).sum::<f64>();
+    let (block, before) = under(blocks, target);
+    let start = block as usize * BLOCK;
+    let inside = &weights[start..weights.len().min(start + BLOCK)];
+    under((start as u32..).zip(inside.iter().copied()), target - before).0
 }
 
 /// The token under `u` where each has a share of [0, 1) in proportion to its weight.
 fn pick(weighted: impl Iterator<Item = (u32, f32)> + Clone, u: f64) -> u32 {
     let total: f64 = weighted.clone().map(|(_, w)| f64::from(w)).sum();
-    let target = u * total;
+    under(weighted, u * total).0
+}
+
+/// The first whose weight and those before it sum up to more than `target`, and the sum before it; if rounding leaves
+/// none, the last with a weight.
+fn under(weighted: impl Iterator<Item = (u32, f32)>, target: f64) -> (u32, f64) {
     let mut sum = 0.0;
-    let mut last = 0;
+    let mut last = (0, 0.0);
     for (id, weight) in weighted {
+        if weight > 0.0 {
+            last = (id, sum);
+        }
         sum += f64::from(weight);
         if sum > target {
-            return id;
-        }
-        if weight > 0.0 {
-            last = id;
+            break;
         }
     }
     last
@@ -130,6 +167,19 @@ mod tests {
         let total: f32 = weights.iter().sum();
         let sum = |n: usize| all[..n].iter().map(|&i| weights[i as usize]).sum::<f32>() / total;
         assert!(sum(kept.len()) > 0.8999 && sum(kept.len() - 1) < 0.9001);
+    }
+
+    #[test]
+    fn blocks_pick_the_same() {
+        let weights: Vec<f32> = (0..500).map(|i| (8.0 * Key::new(2).fold(i).uniform()).exp2() as f32).collect();
+        let mut sums = vec![0.0; 8];
+        block_sums(&weights, &mut sums);
+        for i in 0..1000 {
+            let u = Key::new(3).fold(i).uniform();
+            assert_eq!(pick_in_blocks(&weights, &sums, u), pick((0..).zip(weights.iter().copied()), u));
+        }
+        assert_eq!(pick_in_blocks(&weights, &sums, 0.0), 0);
+        assert_eq!(pick_in_blocks(&weights, &sums, 1.0), 499);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One worker of [`super::generate`]: a few slots, each with a sequence that grows by one token per turn.
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use super::draw::{Scratch, draw};
 use super::{Completion, Finish, Job, Request, lock};
@@ -33,7 +33,6 @@ impl<'a> Queue<'a> {
 }
 
 /// What sampling starts from after a prompt.
-#[derive(Clone)]
 struct Prefix {
     cache: KvCache,
     logits: Vec<f32>,
@@ -43,7 +42,7 @@ struct Prefix {
 pub(super) struct Prefixes(Vec<Mutex<Waiting>>);
 
 struct Waiting {
-    prefix: Option<Prefix>,
+    prefix: Option<Arc<Prefix>>,
     /// Completions not yet started.
     left: usize,
 }
@@ -55,10 +54,11 @@ impl Prefixes {
     }
 
     /// The state after the prompt of `request`, for `count` completions. Whoever comes first computes it.
-    fn take(&self, job: &Job, request: usize, count: usize) -> Prefix {
+    fn take(&self, job: &Job, request: usize, count: usize) -> Arc<Prefix> {
         let mut waiting = lock(&self.0[request]);
+        let known = waiting.prefix.take();
+        let prefix = known.unwrap_or_else(|| Arc::new(prefill(job.model, &job.requests[request].prompt)));
         waiting.left -= count;
-        let prefix = waiting.prefix.take().unwrap_or_else(|| prefill(job.model, &job.requests[request].prompt));
         if waiting.left > 0 {
             waiting.prefix = Some(prefix.clone());
         }
@@ -151,13 +151,9 @@ impl Worker<'_> {
             }
             return;
         }
-        let Prefix { cache, logits } = self.job.prefixes.take(self.job, request, samples.len());
-        let mut cache = Some(cache);
-        for sample in samples.clone() {
-            // The last one takes the cache, the others copy it.
-            let own = if sample + 1 == samples.end { cache.take() } else { cache.clone() };
-            let Some(own) = own else { return };
-            if let Some(slot) = self.push(slot(sample, own), &logits) {
+        let prefix = self.job.prefixes.take(self.job, request, samples.len());
+        for sample in samples {
+            if let Some(slot) = self.push(slot(sample, prefix.cache.fork(limit)), &prefix.logits) {
                 self.slots.push(slot);
             }
         }
