@@ -11,27 +11,26 @@ pub use pretrain::{encode_documents, pretrain};
 pub use reject::{RejectReport, run_reject};
 pub use sft::run_sft;
 
-use temper_engine::{Key, shuffle};
+use temper_data::order;
 
 /// An endless stream of shuffled epochs over `len` things; a place in it is a number.
 struct Epochs {
     len: usize,
-    key: Key,
+    seed: u64,
     epoch: u64,
     order: Vec<usize>,
 }
 
 impl Epochs {
     fn new(len: usize, seed: u64) -> Self {
-        let key = Key::new(seed).fold_str("order");
-        Self { len, key, epoch: 0, order: shuffle(len, key.fold(0)) }
+        Self { len, seed, epoch: 0, order: order(len, seed, 0) }
     }
 
     /// The thing at place `cursor`.
     fn at(&mut self, cursor: u64) -> usize {
         let epoch = cursor / self.len as u64;
         if epoch != self.epoch {
-            (self.epoch, self.order) = (epoch, shuffle(self.len, self.key.fold(epoch)));
+            (self.epoch, self.order) = (epoch, order(self.len, self.seed, epoch));
         }
         self.order[(cursor % self.len as u64) as usize]
     }

@@ -12,7 +12,7 @@ use temper_data::Row;
 use temper_engine::{Key, SamplingParams, peak_memory_bytes};
 use temper_recipe::Reject;
 use temper_score::Scorer;
-use temper_text::{Message, Prompt};
+use temper_text::Prompt;
 
 use super::Epochs;
 use super::grpo_log::write_beside;
@@ -259,40 +259,24 @@ impl<'s, 'c> Stage<'s, 'c> {
             .zip(columns)
             .map(|(rule, column)| (rule.scorer.clone(), json!(column.values[at])))
             .collect();
-        let kept = Kept {
-            prompt: row.prompt.clone(),
-            completion: match row.prompt {
-                Prompt::Text(_) => Said::Text(rollout.text.clone()),
-                Prompt::Chat(_) => Said::Chat(vec![Message::assistant(rollout.text.clone())]),
-            },
-            id: format!("{}#{}", row.id, rollout.sample),
-            source: row.place(),
-            tokens: rollout.tokens(),
-            scores,
-            fields: row.fields.clone(),
-        };
-        append_line(&self.dataset, &json!(kept))
+        let kept =
+            Row { id: format!("{}#{}", row.id, rollout.sample), completion: Some(rollout.text.clone()), ..row.clone() };
+        let mut line = kept.to_json();
+        line["source"] = row.place().into();
+        line["tokens"] = rollout.tokens().into();
+        line["scores"] = scores.into();
+        append_line(&self.dataset, &line)
     }
 }
 
-/// A line of the dataset: TRL's prompt-completion type, and where it came from.
-#[derive(Serialize, Deserialize)]
+/// A line of the dataset: TRL's prompt-completion type, where it came from, and the fields of the prompt's row.
+#[derive(Deserialize)]
 struct Kept {
-    prompt: Prompt,
-    completion: Said,
     id: String,
-    source: String,
-    tokens: usize,
-    scores: Map<String, Value>,
+    prompt: Prompt,
+    completion: String,
+    #[serde(flatten)]
     fields: Map<String, Value>,
-}
-
-/// A completion: text after a text prompt, an assistant turn after a dialogue.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Said {
-    Text(String),
-    Chat(Vec<Message>),
 }
 
 fn read_kept(dataset: &Path) -> Result<Vec<Row>, TrainError> {
@@ -306,16 +290,12 @@ fn read_kept(dataset: &Path) -> Result<Vec<Row>, TrainError> {
                 what: format!("not a row that rejection sampling wrote: {e}"),
                 remedy: "Remove the stage's folder and run it again".into(),
             })?;
-            let completion = match kept.completion {
-                Said::Text(text) => text,
-                Said::Chat(turns) => turns.into_iter().map(|turn| turn.content).collect(),
-            };
             Ok(Row {
                 file: file.clone(),
                 line: i + 1,
                 id: kept.id,
                 prompt: kept.prompt,
-                completion: Some(completion),
+                completion: Some(kept.completion),
                 fields: kept.fields,
             })
         })
