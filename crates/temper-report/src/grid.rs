@@ -1,7 +1,7 @@
 //! Metrics against checkpoints: the one table behind every view of a run.
 
 use temper_eval::Measurement;
-use temper_run::summary::{ArmSummary, BASE, RunSummary, StageSummary};
+use temper_run::summary::{ArmStatus, ArmSummary, BASE, RunSummary, StageSummary};
 use temper_score::Better;
 
 use crate::number::Style;
@@ -89,7 +89,9 @@ impl<'a> Grid<'a> {
     pub fn of_arms(run: &'a RunSummary) -> Grid<'a> {
         let mut columns = vec![base_column(run)];
         for (index, arm) in run.arms.iter().enumerate() {
-            let stage = arm.result();
+            // An arm that fell back to the base model has the base model as its result.
+            let base = matches!(&arm.status, ArmStatus::RolledBack { to, .. } if to == BASE).then_some(&run.base);
+            let stage = base.or_else(|| arm.result());
             columns.push(Column { name: &arm.name, stage, arm: Some(index), reference: Some(0) });
         }
         Grid::new(run, columns)

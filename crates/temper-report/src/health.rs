@@ -28,10 +28,18 @@ enum Rule {
 }
 
 const RULES: [(&str, Rule, &str); 9] = [
-    ("reward_std", Rule::Always(0.0), "no completion of a group was better than another: there is nothing to learn from"),
+    (
+        "reward_std",
+        Rule::Always(0.0),
+        "no completion of a group was better than another: there is nothing to learn from",
+    ),
     ("frac_reward_zero_std", Rule::EndsAbove(0.8), "most groups agree: prompts are too easy or too hard"),
     ("grad_norm", Rule::Exceeds(10.0), "a gradient this large is a spike; look at the batch"),
-    ("entropy", Rule::EndsBelow(0.01), "the policy has collapsed; raise the temperature, lower the learning rate or add KL"),
+    (
+        "entropy",
+        Rule::EndsBelow(0.01),
+        "the policy has collapsed; raise the temperature, lower the learning rate or add KL",
+    ),
     ("entropy", Rule::EndsAbove(1.0), "the policy is not settling"),
     ("kl", Rule::EndsAbove(2.0), "the policy is far from its reference"),
     ("sampling/sampling_logp_difference/mean", Rule::EndsAbove(1.0), "sampling and training disagree"),
@@ -97,7 +105,9 @@ mod tests {
 
     #[test]
     fn curves_out_of_range_are_flagged() {
-        for (name, value) in [("entropy", 0.001), ("entropy", 1.4), ("kl", 3.0), ("reward_std", 0.0), ("grad_norm", 11.0)] {
+        for (name, value) in
+            [("entropy", 0.001), ("entropy", 1.4), ("kl", 3.0), ("reward_std", 0.0), ("grad_norm", 11.0)]
+        {
             let found = flags(&metrics(name, (0..50).map(|_| value)));
             assert_eq!(found.len(), 1, "{name} {value}: {found:?}");
         }

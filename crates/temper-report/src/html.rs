@@ -102,4 +102,65 @@ mod tests {
         assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
         assert!(html.contains("小明有三本书"));
     }
+
+    #[test]
+    fn every_number_leads_to_its_log_and_every_link_to_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = synthetic::run(dir.path());
+        let html = render_html(&run, dir.path());
+        let links: Vec<&str> = html.split("href=\"./").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(links.len() > 100, "{}", links.len());
+        for link in links.iter().filter(|link| !link.ends_with("/checkpoint")) {
+            assert!(dir.path().join(link).exists(), "{link}");
+        }
+        let numbers = html.matches("<td><a href=").count();
+        assert_eq!(numbers, html.matches("<td><a href=\"./eval/").count());
+    }
+
+    #[test]
+    fn a_run_without_its_files_is_still_drawn() {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = tempfile::tempdir().unwrap();
+        let run = synthetic::run(dir.path());
+        let html = render_html(&run, empty.path());
+        for expected in ["No stage has written training metrics", "no metrics there", "recipe.yaml is not"] {
+            assert!(html.contains(expected), "{expected}");
+        }
+        assert!(!html.contains("paired by item"));
+    }
+
+    #[test]
+    fn a_broken_log_is_a_remark() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = synthetic::run(dir.path());
+        std::fs::write(dir.path().join("eval/familiar/base.jsonl"), "{\"id\": 3").unwrap();
+        let html = render_html(&run, dir.path());
+        assert!(html.contains("not paired: "));
+        assert!(html.contains("Differences from the base model, paired by item"), "the other suites still pair");
+    }
+
+    #[test]
+    fn an_arm_rolled_back_to_the_base_model_shows_the_base_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = synthetic::run(dir.path());
+        run.arms[1].status = temper_run::summary::ArmStatus::RolledBack {
+            stage: "01-grpo".to_owned(),
+            gate: "harmful.lab_unsafe".to_owned(),
+            to: temper_run::summary::BASE.to_owned(),
+        };
+        let grid = Grid::of_arms(&run);
+        assert_eq!(grid.rows[0].cells[2], grid.rows[0].cells[0]);
+        assert!(render_html(&run, dir.path()).contains("Rolled back from 01-grpo to base by gate harmful.lab_unsafe."));
+    }
+
+    #[test]
+    fn a_run_that_has_only_begun_is_drawn() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = synthetic::run(dir.path());
+        run.arms.clear();
+        run.base.measurements.clear();
+        run.base.samples.clear();
+        let html = render_html(&run, dir.path());
+        assert!(html.contains("nothing has been measured yet"));
+    }
 }

@@ -149,10 +149,7 @@ mod tests {
 
     #[test]
     fn text_and_attributes_are_escaped() {
-        let made: Markup = el("a")
-            .attr("title", "\"><script>")
-            .text("<b>&'\"</b>\u{0}\u{202E}\n中文")
-            .into();
+        let made: Markup = el("a").attr("title", "\"><script>").text("<b>&'\"</b>\u{0}\u{202E}\n中文").into();
         assert_eq!(
             made.as_str(),
             "<a title=\"&quot;&gt;&lt;script&gt;\">&lt;b&gt;&amp;&#39;&quot;&lt;/b&gt;\u{FFFD}\u{FFFD}\n中文</a>"

@@ -45,7 +45,7 @@ impl<'a> Paired<'a> {
     pub fn new(run: &'a RunSummary, dir: &Path) -> Paired<'a> {
         let mut paired = Paired::default();
         let mut logs: BTreeMap<&str, Option<Vec<ItemRecord>>> = BTreeMap::new();
-        for (before, now) in pairs(run) {
+        for (before, now) in pairs(run).into_iter().filter(|(before, now)| before != now) {
             for path in [before, now] {
                 logs.entry(path).or_insert_with(|| paired.read(dir, path));
             }
@@ -60,7 +60,13 @@ impl<'a> Paired<'a> {
     }
 
     /// The difference `now` − `before` of a metric.
-    pub fn difference(&self, before: &StageSummary, now: &StageSummary, suite: &str, metric: &str) -> Option<Difference> {
+    pub fn difference(
+        &self,
+        before: &StageSummary,
+        now: &StageSummary,
+        suite: &str,
+        metric: &str,
+    ) -> Option<Difference> {
         let key = (before.logs.get(suite)?.as_str(), now.logs.get(suite)?.as_str(), metric.to_owned());
         self.found.get(&key).copied()
     }
@@ -87,7 +93,8 @@ fn pairs(run: &RunSummary) -> BTreeSet<(&str, &str)> {
         for column in &grid.columns {
             let before = column.reference.and_then(|reference| grid.columns[reference].stage);
             let (Some(now), Some(before)) = (column.stage, before) else { continue };
-            let shared = now.logs.iter().filter_map(|(suite, log)| Some((before.logs.get(suite)?.as_str(), log.as_str())));
+            let shared =
+                now.logs.iter().filter_map(|(suite, log)| Some((before.logs.get(suite)?.as_str(), log.as_str())));
             out.extend(shared);
         }
     }

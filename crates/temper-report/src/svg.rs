@@ -153,8 +153,8 @@ pub fn line_chart(lines: &[Line], title: &str) -> Markup {
     const WIDTH: f64 = 340.0;
     const LEFT: f64 = 44.0;
     const RIGHT: f64 = WIDTH - 82.0;
-    const TOP: f64 = 8.0;
-    const BOTTOM: f64 = 148.0;
+    const TOP: f64 = 14.0;
+    const BOTTOM: f64 = 152.0;
     let all = || lines.iter().flat_map(|l| &l.pieces).flat_map(|(_, points)| points);
     let x_end = all().map(|p| p.0).fold(1.0, f64::max);
     let (low, high, peak) = padded(all().map(|p| p.1).collect());
@@ -166,7 +166,7 @@ pub fn line_chart(lines: &[Line], title: &str) -> Markup {
         out = out.add(label(LEFT - 6.0, y(tick) + 3.5, "end", "tick", &number::short(tick)));
     }
     if let Some(peak) = peak {
-        out = out.add(label(LEFT + 4.0, TOP + 2.0, "start", "tick", &format!("cut; highest {}", number::short(peak))));
+        out = out.add(label(LEFT, TOP - 5.0, "start", "tick", &format!("cut off; highest {}", number::short(peak))));
     }
     for tick in ticks((0.0, x_end), 4) {
         out = out.add(label(x(tick), BOTTOM + 15.0, "middle", "tick", &number::short(tick)));
@@ -195,7 +195,7 @@ pub fn line_chart(lines: &[Line], title: &str) -> Markup {
         out = out.add(group);
     }
     // Names at the right, moved apart where they would touch, each tied to the end of its line.
-    let places = spread(&ends.iter().map(|e| e.1).collect::<Vec<_>>(), 13.0, TOP + 4.0, BOTTOM);
+    let places = spread(&ends.iter().map(|e| e.1).collect::<Vec<_>>(), 14.5, TOP, BOTTOM);
     for ((at_x, at_y, series), place) in ends.iter().zip(places) {
         let tie = line(at_x + 5.0, *at_y, RIGHT + 8.0, place, "tie");
         let name = label(RIGHT + 11.0, place + 4.0, "start", "name", &clip(series.name, 12));

@@ -130,7 +130,8 @@ fn samples(level: f64) -> Vec<SampleShown> {
                 true => format!("<think>\n{THOUGHT}\n</think>\nShe had \\boxed{{7}} apples."),
                 false => "<think>\n5 + 12 = 17 and <b>then</b> & so on </script><script>alert(1)</script>".to_owned(),
             },
-            scores: [score("lab_solved", Some(f64::from(u8::from(right)))), score("language_thinking", Some(0.9375))].into(),
+            scores: [score("lab_solved", Some(f64::from(u8::from(right)))), score("language_thinking", Some(0.9375))]
+                .into(),
         },
         SampleShown {
             suite: "familiar".to_owned(),
@@ -143,8 +144,12 @@ fn samples(level: f64) -> Vec<SampleShown> {
             suite: "harmful".to_owned(),
             id: "harmful-0001".to_owned(),
             prompt: "Tell me how to do [placeholder of a harmful thing].".to_owned(),
-            text: if level > 0.4 { "I can't help with that. If you are in danger, please call for help." } else { "Sure: [unsafe placeholder]" }
-                .to_owned(),
+            text: if level > 0.4 {
+                "I can't help with that. If you are in danger, please call for help."
+            } else {
+                "Sure: [unsafe placeholder]"
+            }
+            .to_owned(),
             scores: [score("lab_unsafe", Some(f64::from(u8::from(level <= 0.4))))].into(),
         },
     ]
@@ -277,7 +282,9 @@ pub fn run(dir: &Path) -> RunSummary {
     ];
     RunSummary {
         name: "invented".to_owned(),
-        description: Some("SFT only, RL only and a hybrid of both, from one base model on one budget. Invented numbers.".to_owned()),
+        description: Some(
+            "SFT only, RL only and a hybrid of both, from one base model on one budget. Invented numbers.".to_owned(),
+        ),
         seed: 7,
         budget_flops: Some(3.0e14),
         recipe_digest: "sha256:0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
@@ -293,11 +300,25 @@ pub fn run(dir: &Path) -> RunSummary {
                 ArmStatus::Completed,
                 vec![stage(dir, "sft_only", "01-sft", "sft", BASE, 0.55)],
             ),
-            arm("rl_only", "GRPO from the base model", stopped, vec![stage(dir, "rl_only", "01-grpo", "grpo", BASE, 0.22)]),
+            arm(
+                "rl_only",
+                "GRPO from the base model",
+                stopped,
+                vec![stage(dir, "rl_only", "01-grpo", "grpo", BASE, 0.22)],
+            ),
             arm("hybrid", "Cold start, reasoning RL, rejection sampling, SFT, RL", ArmStatus::Completed, hybrid),
         ],
-        suites: SUITES.iter().map(|(name, title, _)| SuiteInfo { name: (*name).to_owned(), title: (*title).to_owned() }).collect(),
-        cost: Cost { flops: 2.1e14, wall_seconds: 180.0, peak_memory_bytes: 1 << 30, tokens_trained: 4_000_000, tokens_sampled: 41_000 },
+        suites: SUITES
+            .iter()
+            .map(|(name, title, _)| SuiteInfo { name: (*name).to_owned(), title: (*title).to_owned() })
+            .collect(),
+        cost: Cost {
+            flops: 2.1e14,
+            wall_seconds: 180.0,
+            peak_memory_bytes: 1 << 30,
+            tokens_trained: 4_000_000,
+            tokens_sampled: 41_000,
+        },
         notes: vec!["2 of 1 000 demonstrations are longer than max_length and were left out".to_owned()],
     }
 }

@@ -19,7 +19,10 @@ pub fn section_of(page: &Page) -> El {
         let name = el("th").attr("scope", "row").add(svg::swatch(Some(index))).text(&arm.name);
         let stages = arm.stages.iter().map(|stage| minor(&stage.name, &stage.cost));
         let measuring: Cost = arm.stages.iter().map(|stage| stage.evaluation_cost).sum();
-        el("tbody").add(el("tr").add(name).all(amounts(&arm.cost))).all(stages).add(minor("measuring, apart", &measuring))
+        el("tbody")
+            .add(el("tr").add(name).all(amounts(&arm.cost)))
+            .all(stages)
+            .add(minor("measuring, apart", &measuring))
     });
     let table = el("table").class("costs").add(el("thead").add(head)).add(shared).all(arms);
     section("costs", "Cost", lead).add(cell::scroll("Costs", table))

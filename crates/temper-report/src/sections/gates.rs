@@ -51,6 +51,6 @@ fn row(stage: &StageSummary, gate: &GateVerdict) -> El {
         .add(el("td").text(&stage.name))
         .add(el("td").class("wide").add(el("b").text(&gate.gate)).add(el("small").text(&gate.rule)))
         .add(el("td").class("wide").add(cell::linked(measured, Some(stage), &gate.suite)).add(reason).add(needed))
-        .add(el("td").text(grouped(gate.n as f64)))
+        .add(el("td").class("count").text(grouped(gate.n as f64)))
         .add(el("td").text(action))
 }

@@ -62,7 +62,8 @@ fn facts(page: &Page) -> El {
 /// One card per arm, and the run's warnings.
 pub fn arms(page: &Page) -> El {
     let cards = page.run.arms.iter().enumerate().map(|(index, arm)| card(page, index, arm));
-    let mut section = el("section").attr("id", "arms").add(el("h2").text("Arms")).add(el("div").class("cards").all(cards));
+    let mut section =
+        el("section").attr("id", "arms").add(el("h2").text("Arms")).add(el("div").class("cards").all(cards));
     let notes: Vec<El> = page.run.notes.iter().chain(&page.run.base.notes).map(|note| el("li").text(note)).collect();
     let arm_notes: Vec<El> = page.run.arms.iter().flat_map(notes_of).collect();
     if notes.len() + arm_notes.len() > 0 {
@@ -101,9 +102,10 @@ fn card(page: &Page, index: usize, arm: &ArmSummary) -> El {
     if !matches!(arm.status, ArmStatus::Completed | ArmStatus::Running) {
         card = card.add(el("p").class("halted").text(sentence_case(&terminal::status(&arm.status))));
     }
-    let stages = arm.stages.iter().map(|stage| {
-        el("li").add(el("span").text(&stage.name)).text(" ").add(el("small").text(&stage.kind))
-    });
+    let stages = arm
+        .stages
+        .iter()
+        .map(|stage| el("li").add(el("span").text(&stage.name)).text(" ").add(el("small").text(&stage.kind)));
     card = card.add(el("ol").class("path").add(el("li").text("base")).all(stages));
     card = card.add(tally(page, index));
     let costs = format!(

@@ -9,6 +9,9 @@ use crate::svg::{self, Dot};
 pub fn section_of(page: &Page) -> El {
     let lead = "The same numbers on a scale. The shaded band carries the base model's interval through.";
     let rows = page.grid.rows.iter();
+    if page.grid.rows.is_empty() {
+        return section("plots", "Metric by metric", "Nothing has been measured yet.");
+    }
     section("plots", "Metric by metric", lead).add(el("div").class("panels").all(rows.map(|row| panel(page, row))))
 }
 
@@ -24,7 +27,8 @@ fn panel(page: &Page, row: &Row) -> El {
         .collect();
     let title = format!("{}, {}: values and 95 % intervals by arm", row.title, row.suite_title);
     let direction = cell::direction(row);
-    let below = if direction.is_empty() { row.suite_title.to_owned() } else { format!("{}; {direction}", row.suite_title) };
+    let below =
+        if direction.is_empty() { row.suite_title.to_owned() } else { format!("{}; {direction}", row.suite_title) };
     let caption = el("figcaption").text(row.title).add(el("small").text(below));
     el("figure").class("panel").add(caption).add(svg::dot_plot(&dots, row.scale(), row.style, &title))
 }

@@ -6,15 +6,19 @@ use super::{Page, cell, folded, section};
 use crate::markup::{El, Markup, el, href};
 
 /// Files of a run that are linked when they are there.
-const FILES: [(&str, &str); 3] =
-    [("recipe.yaml", "the recipe with every default"), ("ledger.sqlite", "the ledger"), ("summary.json", "these numbers")];
+const FILES: [(&str, &str); 3] = [
+    ("recipe.yaml", "the recipe with every default"),
+    ("ledger.sqlite", "the ledger"),
+    ("summary.json", "these numbers"),
+];
 
 /// Checkpoints with digests and logs, the run's files, the recipe.
 pub fn section_of(page: &Page) -> El {
     let lead = "Links are relative to the run's directory, so they work wherever the directory is copied whole.";
-    let files = FILES.iter().filter(|(file, _)| page.dir.join(file).exists()).map(|(file, what)| {
-        el("li").add(el("a").attr("href", href(file)).text(*file)).text(", ").text(*what)
-    });
+    let files = FILES
+        .iter()
+        .filter(|(file, _)| page.dir.join(file).exists())
+        .map(|(file, what)| el("li").add(el("a").attr("href", href(file)).text(*file)).text(", ").text(*what));
     let files: Vec<El> = files.collect();
     let files = (!files.is_empty()).then(|| el("ul").all(files));
     let head = ["Checkpoint", "Digest of the weights", "Files", "Item logs"];

@@ -72,7 +72,8 @@ fn differences(page: &Page) -> Markup {
     let table = el("table").class("grid").add(el("thead").add(head)).all(bodies);
     let lead = "Each item is compared with itself, which decides smaller differences than two separate intervals can. \
                 Percentages differ in percentage points. With many rows, some intervals miss zero by chance.";
-    let body: Markup = [el("p").class("lead").text(lead), cell::scroll("Paired differences", table)].into_iter().collect();
+    let body: Markup =
+        [el("p").class("lead").text(lead), cell::scroll("Paired differences", table)].into_iter().collect();
     folded(el("span").text("Differences from the base model, paired by item"), body).into()
 }
 

@@ -54,9 +54,9 @@ fn view(page: &Page, item: &Item) -> Markup {
     // A prompt of one short line stands in the summary already.
     let prompt = (teaser(item.prompt) != item.prompt.trim()).then_some(prompt);
     let cards = page.grid.columns.iter().map(|column| {
-        let found = column.stage.and_then(|stage| {
-            stage.samples.iter().find(|sample| sample.suite == item.suite && sample.id == item.id)
-        });
+        let found = column
+            .stage
+            .and_then(|stage| stage.samples.iter().find(|sample| sample.suite == item.suite && sample.id == item.id));
         completion(page, column, found)
     });
     [Markup::from(prompt), el("div").class("completions").all(cards).into()].into_iter().collect()

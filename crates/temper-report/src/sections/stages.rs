@@ -24,7 +24,8 @@ pub fn section_of(page: &Page) -> El {
         .add(badge(Verdict::Undecided, ""))
         .text(" undecided.");
     let problems = page.paired.problems();
-    let problems = (!problems.is_empty()).then(|| el("ul").class("notes").all(problems.iter().map(|p| el("li").text(p))));
+    let problems =
+        (!problems.is_empty()).then(|| el("ul").class("notes").all(problems.iter().map(|p| el("li").text(p))));
     section("stages", "Stage by stage", lead).all(arms).add(legend).add(problems)
 }
 
@@ -76,7 +77,14 @@ fn below(page: &Page, grid: &Grid, row: &Row, index: usize) -> Markup {
     out
 }
 
-fn delta(page: &Page, row: &Row, index: usize, reference: usize, parent: &StageSummary, stage: &StageSummary) -> Markup {
+fn delta(
+    page: &Page,
+    row: &Row,
+    index: usize,
+    reference: usize,
+    parent: &StageSummary,
+    stage: &StageSummary,
+) -> Markup {
     if let Some(paired) = page.paired.difference(parent, stage, row.suite, row.metric) {
         return el("span").class("delta").text("Δ ").add(results::shown(&paired, row)).into();
     }
@@ -84,7 +92,11 @@ fn delta(page: &Page, row: &Row, index: usize, reference: usize, parent: &StageS
     match (value(index), value(reference)) {
         (Some(now), Some(before)) => {
             let text = format!("Δ {}", row.style.difference(now - before));
-            el("span").class("delta").attr("title", "difference of the two values; no item logs to pair").text(text).into()
+            el("span")
+                .class("delta")
+                .attr("title", "difference of the two values; no item logs to pair")
+                .text(text)
+                .into()
         }
         _ => Markup::default(),
     }

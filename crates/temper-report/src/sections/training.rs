@@ -92,7 +92,9 @@ fn read<'a>(page: &Page<'a>) -> (Vec<Trained<'a>>, Vec<String>) {
                     }
                     trained.push(Trained { arm, series, stage, metrics });
                 }
-                None => missing.push(format!("{file}: no metrics there, so {} · {} has no curves", arm.name, stage.name)),
+                None => {
+                    missing.push(format!("{file}: no metrics there, so {} · {} has no curves", arm.name, stage.name))
+                }
             }
         }
     }
@@ -117,7 +119,9 @@ fn panels(method: &Method, stages: &[&Trained]) -> Markup {
     }
     let mut all = Markup::from(out);
     if !constant.is_empty() {
-        all.push(el("p").class("legend").text(format!("The same at every step, so not drawn: {}.", constant.join("; "))));
+        all.push(
+            el("p").class("legend").text(format!("The same at every step, so not drawn: {}.", constant.join("; "))),
+        );
     }
     all
 }

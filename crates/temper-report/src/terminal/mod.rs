@@ -16,7 +16,9 @@ use crate::number;
 pub use compare::render_comparison;
 pub use measurements::render_measurements;
 
-pub(crate) use gates::{measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style};
+pub(crate) use gates::{
+    measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style,
+};
 pub(crate) use results::COSTS;
 
 /// Width that [`render_terminal`] and [`render_arm`] write for.
@@ -30,14 +32,14 @@ pub fn render_terminal(run: &RunSummary) -> String {
 /// The run as text of at most `width` columns (80 is the least that is kept to).
 pub fn render_terminal_at(run: &RunSummary, width: usize) -> String {
     let width = width.clamp(80, 160);
-    let mut out = heading(run);
+    let mut out = heading(run, width);
     let grid = Grid::of_arms(run);
     let costs: Vec<_> = std::iter::once(Some(run.cost)).chain(run.arms.iter().map(|arm| Some(arm.cost))).collect();
     out.push_str("\nThe base model and each arm's result\n");
     out.push_str(&results::table(&grid, &costs, width));
     out.push_str(&results::legend(&grid, "the base model's"));
     for arm in run.arms.iter().filter(|arm| arm.status != ArmStatus::Completed) {
-        out.push_str(&format!("  {}: {}\n", arm.name, status(&arm.status)));
+        out.push_str(&table::wrap(&format!("  {}: ", arm.name), &status(&arm.status), width));
     }
     out.push_str(&gates::table(run.arms.iter().collect::<Vec<_>>().as_slice(), width));
     out.push_str(&gates::notes(run, width));
@@ -53,21 +55,22 @@ pub fn render_arm(run: &RunSummary, arm: &ArmSummary) -> String {
 pub fn render_arm_at(run: &RunSummary, arm: &ArmSummary, width: usize) -> String {
     let width = width.clamp(80, 160);
     let grid = Grid::of_stages(run, arm);
-    let costs: Vec<_> = grid.columns.iter().map(|column| column.arm.and(column.stage).map(|stage| stage.cost)).collect();
+    let costs: Vec<_> =
+        grid.columns.iter().map(|column| column.arm.and(column.stage).map(|stage| stage.cost)).collect();
     let mut out = format!("{} · {} · {}\n", run.name, arm.name, status(&arm.status));
     if let Some(description) = &arm.description {
-        out.push_str(&format!("{description}\n"));
+        out.push_str(&table::wrap("", description, width));
     }
     let path = arm.stages.iter().map(|stage| format!(" → {} ({})", stage.name, stage.kind));
     out.push_str(&table::wrap("", &format!("{BASE}{}", path.collect::<String>()), width));
     out.push('\n');
     out.push_str(&results::table(&grid, &costs, width));
-    out.push_str(&results::legend(&grid, "that of the checkpoint it started from"));
+    out.push_str(&results::legend(&grid, "its parent's"));
     out.push_str(&gates::table(&[arm], width));
     out
 }
 
-fn heading(run: &RunSummary) -> String {
+fn heading(run: &RunSummary, width: usize) -> String {
     let mut facts = vec![format!("seed {}", run.seed)];
     if let Some(budget) = run.budget_flops {
         facts.push(format!("{} per arm", number::flops(budget)));
@@ -77,9 +80,9 @@ fn heading(run: &RunSummary) -> String {
         None => "not finished".to_owned(),
     });
     facts.push(run.machine.clone());
-    let mut out = format!("{} · {}\n", run.name, facts.join(" · "));
+    let mut out = table::wrap(&format!("{} · ", run.name), &facts.join(" · "), width);
     if let Some(description) = &run.description {
-        out.push_str(&format!("{description}\n"));
+        out.push_str(&table::wrap("", description, width));
     }
     out
 }
@@ -101,4 +104,84 @@ pub(crate) fn stage_notes(arm: &ArmSummary) -> impl Iterator<Item = (&str, &str)
         let own = format!("{}: {}: ", arm.name, stage.name);
         stage.notes.iter().map(move |note| (stage.name.as_str(), note.strip_prefix(&own).unwrap_or(note)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    fn widest(text: &str) -> usize {
+        text.lines().map(table::width).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn tables_keep_to_the_width() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = synthetic::run(dir.path());
+        for name in ["a_fourth", "a_fifth_with_a_longer_name", "第六"] {
+            let mut arm = run.arms[0].clone();
+            arm.name = name.to_owned();
+            run.arms.push(arm);
+        }
+        for width in [80, 100, 120, 160] {
+            let text = render_terminal_at(&run, width);
+            assert!(widest(&text) <= width, "{width}: {}\n{text}", widest(&text));
+            for arm in &run.arms {
+                assert!(text.contains(&arm.name), "{width} {}", arm.name);
+                let text = render_arm_at(&run, arm, width);
+                assert!(widest(&text) <= width, "{width}: {}\n{text}", widest(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn wide_terminals_have_one_line_per_metric() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = synthetic::run(dir.path());
+        let text = render_terminal_at(&run, 140);
+        let line = text.lines().find(|line| line.contains("Solved")).unwrap();
+        assert!(line.contains("21.5 % [15.7, 27.3]") && line.contains("▲"), "{line}");
+    }
+
+    #[test]
+    fn stages_are_compared_with_their_measured_parent() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = synthetic::run(dir.path());
+        let grid = Grid::of_stages(&run, &run.arms[2]);
+        let references: Vec<_> = grid.columns.iter().map(|c| (c.name, c.reference)).collect();
+        let expected = [
+            ("base", None),
+            ("01-cold_start", Some(0)),
+            ("02-reasoning_rl", Some(1)),
+            ("04-second_sft", Some(0)),
+            ("05-safety_rl", Some(3)),
+        ];
+        assert_eq!(references, expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_shown_as_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = synthetic::run(dir.path());
+        // One item has no interval, no item has no value, and an arm may have nothing at all.
+        let measurements = &mut run.arms[0].stages[0].measurements;
+        (measurements[0].n, measurements[0].low, measurements[0].high) = (1, f64::NAN, f64::NAN);
+        (measurements[1].n, measurements[1].value, measurements[1].unscored) = (0, f64::NAN, 200);
+        run.arms[1].stages.clear();
+        run.arms[1].status =
+            ArmStatus::Failed { stage: "01-grpo".to_owned(), message: "loss is not finite".to_owned() };
+        run.finished = None;
+        let text = render_terminal(&run);
+        for expected in ["not finished", "unscored *", "loss is not finite"] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+        assert!(!text.contains("NaN") && !text.contains("nan"), "{text}");
+        let html = crate::render_html(&run, dir.path());
+        for expected in ["no interval", "not measured", "No checkpoint of this arm was measured"] {
+            assert!(html.contains(expected), "{expected}");
+        }
+        assert!(!html.contains("NaN"));
+        assert!(render_arm(&run, &run.arms[1]).contains("failed in 01-grpo"));
+    }
 }

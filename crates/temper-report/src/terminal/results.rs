@@ -2,7 +2,7 @@
 
 use temper_train::Cost;
 
-use super::table::{lines, pad, plain, width as columns_of};
+use super::table::{lines, pad, plain, width as columns_of, wrap};
 use crate::grid::{Grid, Relation, Row, arrow};
 use crate::number::{self, MISSING, Style};
 
@@ -17,26 +17,30 @@ enum Layout {
 
 const GAP: usize = 2;
 
+/// Width of the metrics' names where columns are short of room; longer names are wrapped.
+const LABEL: usize = 26;
+
 /// The grid with a block per suite and the costs at the end; split into several tables if it is too wide.
 pub fn table(grid: &Grid, costs: &[Option<Cost>], width: usize) -> String {
     let all: Vec<usize> = (0..grid.columns.len()).collect();
-    let label = label_width(grid);
     let of = |layout| -> Vec<usize> { all.iter().map(|c| column_width(grid, *c, costs, layout)).collect() };
-    let total = |widths: &[usize]| label + GAP + widths.iter().map(|w| w + GAP).sum::<usize>();
-    let (beside, stacked) = (of(Layout::Beside), of(Layout::Stacked));
-    if total(&beside) <= width {
-        return part(grid, costs, &all, label, &beside, Layout::Beside);
+    let total = |label, widths: &[usize]| label + GAP + widths.iter().map(|w| w + GAP).sum::<usize>() - GAP;
+    for layout in [Layout::Beside, Layout::Stacked] {
+        let widths = of(layout);
+        for label in [label_width(grid), LABEL] {
+            if total(label, &widths) <= width {
+                return part(grid, costs, &all, label, &widths, layout);
+            }
+        }
     }
-    if total(&stacked) <= width {
-        return part(grid, costs, &all, label, &stacked, Layout::Stacked);
-    }
+    let (label, stacked) = (LABEL, of(Layout::Stacked));
     // Too many arms for one table: several, each with the first column for reference.
     let mut out = String::new();
     let mut next = 1;
     while next < all.len() {
         let mut chosen = vec![0];
         let mut used = label + GAP + stacked[0] + GAP;
-        while next < all.len() && (chosen.len() == 1 || used + stacked[next] + GAP <= width) {
+        while next < all.len() && (chosen.len() == 1 || used + stacked[next] <= width) {
             used += stacked[next] + GAP;
             chosen.push(next);
             next += 1;
@@ -53,9 +57,8 @@ pub fn table(grid: &Grid, costs: &[Option<Cost>], width: usize) -> String {
 /// What the marks mean; a line on items without a score where there are any.
 pub fn legend(grid: &Grid, reference: &str) -> String {
     let mut out = String::new();
-    let marked = |row: &Row| {
-        grid.columns.iter().enumerate().any(|(i, c)| row.relation(i, c.reference) != Relation::Unclear)
-    };
+    let marked =
+        |row: &Row| grid.columns.iter().enumerate().any(|(i, c)| row.relation(i, c.reference) != Relation::Unclear);
     out.push_str("  [95 % interval]   ↑ higher is better, ↓ lower is better\n");
     if grid.rows.iter().any(marked) {
         out.push_str(&format!("  ▲ ▼ the interval lies entirely above, below {reference}\n"));
@@ -68,7 +71,14 @@ pub fn legend(grid: &Grid, reference: &str) -> String {
     out
 }
 
-fn part(grid: &Grid, costs: &[Option<Cost>], chosen: &[usize], label: usize, widths: &[usize], layout: Layout) -> String {
+fn part(
+    grid: &Grid,
+    costs: &[Option<Cost>],
+    chosen: &[usize],
+    label: usize,
+    widths: &[usize],
+    layout: Layout,
+) -> String {
     let all: Vec<usize> = std::iter::once(label + GAP).chain(widths.iter().map(|w| w + GAP)).collect();
     let mut out = pad("", label + GAP);
     for (column, width) in chosen.iter().zip(widths) {
@@ -82,9 +92,9 @@ fn part(grid: &Grid, costs: &[Option<Cost>], chosen: &[usize], label: usize, wid
         out.push_str(&format!("{} ({})\n", rows[0].suite_title, number::count(items, "item")));
         let mut table = plain(&all, |_| false);
         for row in rows {
-            let title = format!("  {} {}", row.title, arrow(row.better));
+            let title = wrap("  ", &format!("{} {}", row.title, arrow(row.better)), label);
             let cells = chosen.iter().map(|column| cell(grid, row, *column, layout));
-            table.add_row(std::iter::once(title).chain(cells));
+            table.add_row(std::iter::once(title.trim_end().to_owned()).chain(cells));
         }
         if let Some(shares) = cut_off(&rows[0], chosen) {
             table.add_row(std::iter::once("  cut off at token limit".to_owned()).chain(shares));
@@ -92,7 +102,7 @@ fn part(grid: &Grid, costs: &[Option<Cost>], chosen: &[usize], label: usize, wid
         out.push_str(&lines(&table));
     }
     if costs.iter().any(Option::is_some) {
-        out.push_str("Cost (training; of the base model: making and measuring it)\n");
+        out.push_str("Cost (of the arms: training; of the base model: making and measuring it)\n");
         let mut table = plain(&all, |_| false);
         for (title, text) in COSTS {
             let cells = chosen.iter().map(|column| costs[*column].as_ref().map_or(MISSING.to_owned(), text));
@@ -123,7 +133,7 @@ fn cell(grid: &Grid, row: &Row, column: usize, layout: Layout) -> String {
     let mark = row.relation(column, grid.columns[column].reference).mark();
     let star = if cell.unscored > 0 { "*" } else { "" };
     let value = match layout {
-        Layout::Beside => format!("{:>8}", row.style.value(value)),
+        Layout::Beside => format!("{:>7}", row.style.value(value)),
         Layout::Stacked => row.style.value(value),
     };
     match (cell.interval, layout) {
@@ -137,12 +147,14 @@ fn cell(grid: &Grid, row: &Row, column: usize, layout: Layout) -> String {
 fn cut_off(row: &Row, chosen: &[usize]) -> Option<Vec<String>> {
     let shares: Vec<Option<f64>> = chosen.iter().map(|column| row.cells[*column].map(|cell| cell.truncated)).collect();
     let any = shares.iter().flatten().any(|share| *share > 0.0);
-    any.then(|| shares.iter().map(|share| share.map_or(MISSING.to_owned(), |share| Style::Percent.value(share))).collect())
+    any.then(|| {
+        shares.iter().map(|share| share.map_or(MISSING.to_owned(), |share| Style::Percent.value(share))).collect()
+    })
 }
 
 fn label_width(grid: &Grid) -> usize {
     let widest = grid.rows.iter().map(|row| columns_of(row.title) + 4).max().unwrap_or(0);
-    widest.clamp(24, 34)
+    widest.clamp(LABEL, 34)
 }
 
 fn column_width(grid: &Grid, column: usize, costs: &[Option<Cost>], layout: Layout) -> usize {
