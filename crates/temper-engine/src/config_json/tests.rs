@@ -283,3 +283,23 @@ fn a_model_made_here_is_written_whole() {
     let config = ModelConfig::small(50, 16, 2, 2, 1, 24);
     assert_eq!(essence(&parse(&config.to_json())), config);
 }
+
+/// Against `transformers/modeling_rope_utils.py`; `tools/fixtures/engine_models.py` made the numbers.
+#[test]
+fn rotary_frequencies_are_those_of_transformers() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/rope.json");
+    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(cases.len(), 24);
+    for case in cases {
+        let json = with(llama_31_8b(), json!({"rope_scaling": case["rope_parameters"], "head_dim": case["head_dim"]}));
+        let config = parse(&json);
+        let (found, factor) = crate::ops::rope::frequencies(&config.rope, config.head_dim);
+        let expected: Vec<f64> = case["inv_freq"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            // The reference is computed in f32.
+            assert!((found - expected).abs() < 2e-6 * expected, "{found} {expected}: {case}");
+        }
+        assert!((factor - case["attention_factor"].as_f64().unwrap()).abs() < 1e-9, "{case}");
+    }
+}
