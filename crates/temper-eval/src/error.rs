@@ -60,7 +60,7 @@ pub enum EvalError {
         /// Place of the row.
         place: String,
         /// What the tokenizer said.
-        source: TextError,
+        source: Box<TextError>,
     },
     /// The model could not complete the prompts.
     #[error("suite `{suite}`: {source}")]
@@ -68,7 +68,7 @@ pub enum EvalError {
         /// The suite.
         suite: String,
         /// What the engine said.
-        source: EngineError,
+        source: Box<EngineError>,
     },
     /// A scorer broke its contract.
     #[error(

@@ -75,8 +75,8 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
 }
 
 /// The mean over its scored repeats of every item that has one, by identity.
-pub fn item_values(records: &[ItemRecord], metric: &str) -> BTreeMap<String, f64> {
-    let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+pub fn item_values<'a>(records: impl IntoIterator<Item = &'a ItemRecord>, metric: &str) -> BTreeMap<String, f64> {
+    let mut sums: BTreeMap<&'a str, (f64, usize)> = BTreeMap::new();
     for record in records {
         if let Some(value) = record.scores.get(metric).and_then(Score::value) {
             let (sum, count) = sums.entry(&record.id).or_insert((0.0, 0));

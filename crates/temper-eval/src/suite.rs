@@ -133,7 +133,11 @@ fn sample_all(
         let prompts = rows
             .iter()
             .map(|row| {
-                let failed = |source| EvalError::Prompt { suite: run.name.to_owned(), place: row.place(), source };
+                let failed = |source| EvalError::Prompt {
+                    suite: run.name.to_owned(),
+                    place: row.place(),
+                    source: Box::new(source),
+                };
                 tokenizer.encode_prompt(&row.prompt).map_err(failed)
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -199,7 +203,7 @@ fn complete(
     let mut generated = match generated {
         Ok(generated) => generated.into_iter(),
         Err(EngineError::Interrupted) => return Ok(None),
-        Err(source) => return Err(EvalError::Model { suite: run.name.to_owned(), source }),
+        Err(source) => return Err(EvalError::Model { suite: run.name.to_owned(), source: Box::new(source) }),
     };
     let mut texts = Vec::with_capacity(rows.len());
     for (prompt, fits) in prompts.iter().zip(fits) {

@@ -102,17 +102,17 @@ fn clean(text: &str) -> String {
         for (open, close) in
             [("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\"", "\""), ("'", "'"), ("“", "”"), ("`", "`")]
         {
-            if text.len() > open.len() + close.len() {
-                if let Some(inner) = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) {
-                    text = inner.trim();
-                }
+            if text.len() > open.len() + close.len()
+                && let Some(inner) = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close))
+            {
+                text = inner.trim();
             }
         }
         for command in ["\\text{", "\\textbf{", "\\mathrm{", "\\mathbf{", "\\boxed{", "{"] {
-            if let Some(inner) = text.strip_prefix(command).and_then(|rest| rest.strip_suffix('}')) {
-                if !inner.contains(['{', '}']) {
-                    text = inner.trim();
-                }
+            if let Some(inner) = text.strip_prefix(command).and_then(|rest| rest.strip_suffix('}'))
+                && !inner.contains(['{', '}'])
+            {
+                text = inner.trim();
             }
         }
         if text == before {

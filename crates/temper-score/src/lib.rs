@@ -24,6 +24,6 @@ mod testing;
 
 pub use error::ScoreError;
 pub use family::ScorerInfo;
-pub use registry::{build, known_types, registry};
+pub use registry::{build, identities, known_types, registry};
 pub use score::{Better, Part, Score};
 pub use scorer::{Sample, Scorer};

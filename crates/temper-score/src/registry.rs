@@ -1,5 +1,6 @@
 //! All scorer types by name, and how a named scorer is built.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -24,6 +25,7 @@ const FAMILIES: &[&Family] = &[
     &lab::SOLVED,
     &lab::UNSAFE,
     &lab::REFUSAL,
+    &lab::UNCLEAR,
     &lab::HARMLESS,
     &lab::HELPFUL,
     &lab::ANNOTATOR,
@@ -47,6 +49,23 @@ pub fn known_types() -> Vec<&'static str> {
 /// itself.
 pub fn build(name: &str, named: &IndexMap<String, ScorerSpec>, lab: &Lab) -> Result<Arc<dyn Scorer>, ScoreError> {
     build_inner(name, named, lab, &[])
+}
+
+/// The digests of a scorer and of all that it is made of. A gate whose metric shares a digest with a reward or a keep rule is
+/// judged by what trained the model, however the two are called and however their parameters are spelt.
+///
+/// # Errors
+/// As [`build`].
+pub fn identities(name: &str, named: &IndexMap<String, ScorerSpec>, lab: &Lab) -> Result<BTreeSet<String>, ScoreError> {
+    let mut digests = BTreeSet::new();
+    let mut open = vec![name.to_owned()];
+    while let Some(name) = open.pop() {
+        if digests.insert(build(&name, named, lab)?.digest()) {
+            let spec = named.get(&name);
+            open.extend(spec.iter().flat_map(|spec| spec.parts()).map(str::to_owned));
+        }
+    }
+    Ok(digests)
 }
 
 pub(crate) fn build_inner(
@@ -201,6 +220,10 @@ mod tests {
         .into_iter()
         .collect();
         let lab = Lab::default();
+        let identities = |name| super::identities(name, &named, &lab).unwrap();
+        assert_eq!(identities("gap").len(), 3);
+        assert!(identities("gap").is_superset(&identities("format")));
+        assert!(identities("gap").is_disjoint(&identities("boxed")));
         let gap = super::build("gap", &named, &lab).unwrap();
         assert_eq!((gap.name(), gap.part(), gap.range()), ("gap", Part::Whole, Some((-1.0, 1.0))));
         let right = row(json!({"answer": "4"}));
