@@ -61,7 +61,7 @@ impl Model<f32> {
 
     /// Writes `config.json`, `generation_config.json` and `model.safetensors` (f32) so that transformers, before and
     /// since v5, reads them. A new directory is written beside and renamed into place; in an existing one each file is,
-    /// the weights last.
+    /// the weights last, and shards of an earlier model are removed.
     ///
     /// # Errors
     /// [`EngineError::Hf`] if there is too little space or something cannot be written; then nothing is overwritten.

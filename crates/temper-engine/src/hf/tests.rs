@@ -123,6 +123,18 @@ fn saving_over_a_model_keeps_the_other_files() {
 }
 
 #[test]
+fn saving_over_shards_leaves_no_stale_weights() {
+    let dir = copy("llama3");
+    let mut model = Model::load(dir.path()).unwrap();
+    model.params_mut()[0] = 0.5;
+    model.save(dir.path()).unwrap();
+    let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["config.json", "generation_config.json", "model.safetensors", "reference.json"]);
+    assert_eq!(Model::load(dir.path()).unwrap().digest(), model.digest());
+}
+
+#[test]
 fn digest_depends_on_names_shapes_and_values() {
     let model = Model::<f32>::random(ModelConfig::small(20, 8, 1, 2, 1, 12), 1);
     assert_eq!(model.digest().len(), 64);

@@ -1,21 +1,21 @@
 //! From a model to files.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensorError, View};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::error::HfError;
-use super::shards::SINGLE;
+use super::shards::{INDEX, SINGLE};
 use super::{CONFIG, GENERATION, le_bytes};
 use crate::Model;
 
 /// Room for headers and the small files.
 const OVERHEAD: u64 = 1 << 20;
+/// Elements written at a time.
+const WRITE: usize = 1 << 18;
 
 /// Writes the model. See [`Model::save`].
 pub(super) fn save(model: &Model, dir: &Path) -> Result<(), HfError> {
@@ -30,7 +30,7 @@ pub(super) fn save(model: &Model, dir: &Path) -> Result<(), HfError> {
     let parent = parent(dir);
     fs::create_dir_all(parent).map_err(|e| HfError::write(parent, e))?;
     check_space(parent, needed)?;
-    let beside = parent.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
+    let beside = parent.join(format!(".{}.tmp", name.to_string_lossy()));
     let done = replace_dir(&beside, dir, |tmp| write_files(model, tmp, |file| tmp.join(file)));
     if done.is_err() {
         // The first error is the one to report.
@@ -53,12 +53,13 @@ fn replace_dir(beside: &Path, dir: &Path, write: impl FnOnce(&Path) -> Result<()
 /// Into a directory that is there and may hold a tokenizer or an older save: every file is written beside its place
 /// before the first is renamed, the weights last.
 fn save_into(model: &Model, dir: &Path) -> Result<(), HfError> {
-    let beside = |file: &str| dir.join(format!(".{file}.{}.tmp", std::process::id()));
+    let beside = |file: &str| dir.join(format!(".{file}.tmp"));
     let names = [CONFIG, GENERATION, SINGLE];
     let done = write_files(model, dir, beside).and_then(|()| {
         for name in names {
             fs::rename(beside(name), dir.join(name)).map_err(|e| HfError::write(&dir.join(name), e))?;
         }
+        remove_old_shards(dir)?;
         sync_dir(dir);
         Ok(())
     });
@@ -70,15 +71,31 @@ fn save_into(model: &Model, dir: &Path) -> Result<(), HfError> {
     done
 }
 
+/// Removes the index and the shards of a model that was in `dir` before: some readers prefer them to the single file.
+fn remove_old_shards(dir: &Path) -> Result<(), HfError> {
+    let index = dir.join(INDEX);
+    if !index.is_file() {
+        return Ok(());
+    }
+    // An index that does not parse lists nothing.
+    let listed = super::read_json(&index).unwrap_or_default();
+    let listed = listed.get("weight_map").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let remove = |file: &Path| fs::remove_file(file).map_err(|e| HfError::write(file, e));
+    remove(&index)?;
+    for name in listed.filter_map(Value::as_str).collect::<BTreeSet<_>>() {
+        let shard = name.starts_with("model-") && name.ends_with(".safetensors") && !name.contains(['/', '\\']);
+        let file = dir.join(name);
+        if shard && file.is_file() {
+            remove(&file)?;
+        }
+    }
+    Ok(())
+}
+
 fn write_files(model: &Model, dir: &Path, place: impl Fn(&str) -> PathBuf) -> Result<(), HfError> {
     write_json(&place(CONFIG), &model.config().to_json())?;
     write_json(&place(GENERATION), &model.config().generation_json())?;
-    let tensors = model.tensors().iter().map(|t| {
-        let values = &model.params()[t.range.clone()];
-        (t.name.as_str(), Tensor { shape: &t.shape, values })
-    });
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    write_safetensors(&place(SINGLE), tensors, metadata)?;
+    write_safetensors(model, &place(SINGLE))?;
     sync_dir(dir);
     Ok(())
 }
@@ -94,37 +111,27 @@ fn write_json(file: &Path, value: &Value) -> Result<(), HfError> {
     write().map_err(|e| HfError::write(file, e))
 }
 
-/// One f32 tensor to be written.
-struct Tensor<'a> {
-    shape: &'a [usize],
-    values: &'a [f32],
-}
-
-impl View for Tensor<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
+/// Writes all tensors in the order of the arena. The file is the length of the header (u64), the header (JSON, padded
+/// with spaces to a multiple of 8 bytes) and the values, all little-endian.
+fn write_safetensors(model: &Model, file: &Path) -> Result<(), HfError> {
+    let mut header = Map::from_iter([("__metadata__".to_owned(), json!({"format": "pt"}))]);
+    for tensor in model.tensors() {
+        let offsets = [4 * tensor.range.start, 4 * tensor.range.end];
+        let entry = json!({"dtype": "F32", "shape": tensor.shape, "data_offsets": offsets});
+        header.insert(tensor.name.clone(), entry);
     }
-    fn shape(&self) -> &[usize] {
-        self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(le_bytes(self.values))
-    }
-    fn data_len(&self) -> usize {
-        4 * self.values.len()
-    }
-}
-
-fn write_safetensors<'a>(
-    file: &Path,
-    tensors: impl Iterator<Item = (&'a str, Tensor<'a>)>,
-    metadata: HashMap<String, String>,
-) -> Result<(), HfError> {
-    safetensors::serialize_to_file(tensors, Some(metadata), file).map_err(|error| match error {
-        SafeTensorError::IoError(source) => HfError::write(file, source),
-        other => HfError::write(file, std::io::Error::other(other)),
-    })?;
-    File::open(file).and_then(|handle| handle.sync_all()).map_err(|e| HfError::write(file, e))
+    let mut header = Value::Object(header).to_string();
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let write = || {
+        let mut handle = File::create(file)?;
+        handle.write_all(&(header.len() as u64).to_le_bytes())?;
+        handle.write_all(header.as_bytes())?;
+        for part in model.params().chunks(WRITE) {
+            handle.write_all(&le_bytes(part))?;
+        }
+        handle.sync_all()
+    };
+    write().map_err(|e| HfError::write(file, e))
 }
 
 fn parent(path: &Path) -> &Path {
