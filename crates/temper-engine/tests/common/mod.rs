@@ -1,6 +1,6 @@
 //! Reading the parity fixtures. `tools/fixtures/engine_models.py` writes them.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
