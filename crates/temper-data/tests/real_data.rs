@@ -27,13 +27,8 @@ fn gsm8k() {
     assert!(train[0].prompt.request().starts_with("Natalia sold clips"));
     assert!(train[0].completion.as_deref().unwrap().ends_with("#### 72"));
     assert_eq!((train[0].id.as_str(), train[7472].line), ("train.jsonl:1", 7473));
-    let begun = std::time::Instant::now();
-    let found = leaks(&train, &test);
-    println!("{} leaks of train into test, {:?}", found.len(), begun.elapsed());
-    for leak in &found {
-        println!("{} {} {:?}", leak.train_place, leak.held_out_place, leak.kind);
-    }
-    assert!(found.len() < 20, "{}", found.len());
+    // The two splits share no item; the test split shares every item with itself.
+    assert_eq!(leaks(&train, &test), []);
     let own = leaks(&test, &test);
     assert_eq!(own.iter().filter(|leak| leak.kind == LeakKind::Exact).count(), 1319);
 }
