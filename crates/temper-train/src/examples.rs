@@ -63,10 +63,10 @@ pub(crate) fn encode(
     if out.items.is_empty() {
         return Err(TrainError::setting(
             format!(
-                "none of the {} rows has a token to learn: max_length {max_length} cuts every completion away",
+                "none of the {} rows has a token to learn: the limit of {max_length} tokens cuts every completion away",
                 rows.len()
             ),
-            "Raise max_length above the length of the prompts",
+            "Raise max_length above the length of the prompts (the model's context is the upper bound)",
         ));
     }
     Ok(out)

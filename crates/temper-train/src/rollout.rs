@@ -113,6 +113,8 @@ impl Rollout {
 pub struct RolloutBatch {
     /// `prompts × samples` completions.
     pub rollouts: Vec<Rollout>,
+    /// Digest of the weights that sampled them.
+    pub weights: String,
     /// Completion tokens.
     pub tokens: u64,
     /// Operations: each prompt once, then each completion.
@@ -163,7 +165,7 @@ impl Sampler<'_> {
             progress(tokens);
             true
         })?;
-        let mut batch = RolloutBatch::default();
+        let mut batch = RolloutBatch { weights: model.digest(), ..RolloutBatch::default() };
         for (prompt, group) in prompts.iter().zip(groups) {
             let length = prompt.encoded.ids.len() as u64;
             let (mut tokens, mut attended) = (length, length * (length + 1) / 2);

@@ -128,8 +128,6 @@ pub(super) struct Round {
     pub rewards: Vec<Option<f64>>,
     /// Advantage of each completion.
     pub advantages: Vec<f64>,
-    /// Digest of the weights that sampled.
-    pub weights: String,
     /// Counts for the normaliser.
     totals: StepTotals,
     /// Completions that take part in the loss.
@@ -175,7 +173,6 @@ impl Stage<'_> {
         let batch = self.sampler.sample(ctx.model, ctx.tokenizer, chosen, cursor, &mut |tokens| {
             progress.advance(done, &format!("sampling, {tokens} tokens"));
         })?;
-        let weights = ctx.model.digest();
         trainer.at.cost.tokens_sampled += batch.tokens;
         trainer.at.cost.flops += batch.flops;
         trainer.count(grpo_log::TOKENS, batch.rollouts.iter().map(|r| r.ids.len() as u64).sum());
@@ -205,18 +202,8 @@ impl Stage<'_> {
         let rollouts = trained.iter().map(|i| &batch.rollouts[*i]);
         let selected = rollouts.clone().map(|r| (0..r.ids.len()).map(|t| t >= r.prompt_len).collect()).collect();
         let old = rollouts.map(|r| r.logprobs.iter().map(|l| f64::from(*l)).collect()).collect();
-        let mut round = Round {
-            batch,
-            columns,
-            rewards,
-            advantages,
-            weights,
-            totals,
-            trained,
-            selected,
-            old,
-            reference: Vec::new(),
-        };
+        let mut round =
+            Round { batch, columns, rewards, advantages, totals, trained, selected, old, reference: Vec::new() };
         if let Some(reference) = &self.reference {
             let (scores, flops) = step::score(reference, &round.sequences(), self.temperature(), trainer.micro_tokens);
             round.reference = scores;

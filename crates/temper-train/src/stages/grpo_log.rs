@@ -178,7 +178,7 @@ pub(super) fn write_completions(
             "advantage": round.advantages[i],
             "finish": if rollout.truncated() { "length" } else { "stop" },
             "tokens": rollout.tokens(),
-            "weights": round.weights,
+            "weights": round.batch.weights,
         });
         text.push_str(&line.to_string());
         text.push('\n');

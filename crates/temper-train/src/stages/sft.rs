@@ -20,8 +20,9 @@ use crate::{StageContext, StageOutcome, TrainError};
 /// See [`TrainError`]; among them rows without a completion, no row with a token to learn, and a loss or gradient that is
 /// not finite.
 pub fn run_sft(ctx: &mut StageContext, spec: &Sft, rows: &[Row]) -> Result<StageOutcome, TrainError> {
-    let vocab_size = ctx.model.config().vocab_size;
-    let examples = examples::encode(ctx.tokenizer, rows, spec.max_length, vocab_size)?;
+    let config = ctx.model.config();
+    let max_length = spec.max_length.min(config.max_position_embeddings);
+    let examples = examples::encode(ctx.tokenizer, rows, max_length, config.vocab_size)?;
     let notes = examples.notes();
     let plan = Plan {
         label: spec.name.clone().unwrap_or_else(|| "sft".into()),
