@@ -1,5 +1,7 @@
 //! A suite from prompts to the item log, on a small random model.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
