@@ -60,6 +60,11 @@ pub fn execute(
         Resolve::Ready(loaded) => *loaded,
         Resolve::Interrupted => return Ok((Ending::Interrupted, summary)),
     };
+    if let (Some(template), Ok(started)) =
+        (loaded.tokenizer.chat_template(), dir.identity.started.parse::<jiff::Timestamp>())
+    {
+        template.pin_clock(started.as_second());
+    }
     let prepared = prepare(recipe, &sources, loaded.tokenizer.has_chat_template())?;
     let base_digest = loaded.model.digest();
     if !summary.base.digest.is_empty() && summary.base.digest != base_digest {

@@ -39,6 +39,7 @@ pub struct Prepared {
 /// The first thing that is wrong, with file, row and field.
 pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepared, RunError> {
     recipe.validate(&temper_score::known_types())?;
+    check_firewall(recipe)?;
     let scorer = |name: &str| temper_score::build(name, &recipe.scorers, &recipe.lab);
 
     let mut suites = IndexMap::new();
@@ -72,6 +73,31 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
     }
     let notes = check_leaks(&data, &suites)?;
     Ok(Prepared { data, suites, scorers, notes })
+}
+
+/// A gate's metric and whatever it is made of must differ from every reward and keep rule of the arms it applies to. The
+/// recipe's own check compares names and spelt-out parameters; this one compares what the scorers are, so that a title or a
+/// default written out does not hide anything.
+fn check_firewall(recipe: &Recipe) -> Result<(), RunError> {
+    let identities = |name: &str| temper_score::identities(name, &recipe.scorers, &recipe.lab);
+    for gate in &recipe.gates {
+        let judged = identities(&gate.metric)?;
+        for (arm, stages) in recipe.arms.iter().filter(|(name, _)| gate.applies_to_arm(name)) {
+            for stage in &stages.stages {
+                for name in stage.scorers() {
+                    if identities(name)?.iter().any(|identity| judged.contains(identity)) {
+                        return Err(RunError::Other(format!(
+                            "gate {}: its metric `{}` is, or is made of, the scorer `{name}` that arm `{arm}`, stage `{}` trains on, so passing it would show nothing. Gate on a scorer that no stage of the arm uses, or take `{name}` out of the stage",
+                            gate.label(),
+                            gate.metric,
+                            stage.label()
+                        )));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A suite item that is also a training row is an error; near duplicates are reported.

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use temper_data::Row;
 use temper_lab::World;
-use temper_recipe::{DataSource, Lab, Location};
+use temper_recipe::{Columns, DataSource, Lab, Location};
 
 use crate::error::RunError;
 
@@ -32,7 +32,10 @@ impl Sources {
     /// Unknown lab name, missing file, a row that is not what was promised; a source without any row.
     pub fn rows(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
         let rows = match source.location()? {
-            Location::Lab(name) => temper_data::select(self.world().rows(&name)?, source),
+            Location::Lab(name) => {
+                refuse_file_keys(source)?;
+                temper_data::select(self.world().rows(&name)?, source)
+            }
             Location::File(_) => temper_data::read(source, chat)?,
         };
         if rows.is_empty() {
@@ -42,5 +45,22 @@ impl Sources {
             )));
         }
         Ok(rows)
+    }
+}
+
+/// The lab's rows have their prompts and completions already; keys that shape a file's rows would do nothing.
+fn refuse_file_keys(source: &DataSource) -> Result<(), RunError> {
+    let keys = [
+        ("columns", source.columns != Columns::default()),
+        ("template", source.template.is_some()),
+        ("system", source.system.is_some()),
+        ("chat", source.chat.is_some()),
+    ];
+    match keys.iter().find(|(_, set)| *set) {
+        None => Ok(()),
+        Some((key, _)) => Err(RunError::Other(format!(
+            "{}: `{key}` shapes rows of files and does nothing on the lab's. Remove it, or write the rows out with `temper lab export` and name the file",
+            source.path
+        ))),
     }
 }
