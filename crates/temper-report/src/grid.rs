@@ -156,6 +156,14 @@ fn measured_parent<'a>(arm: &'a ArmSummary, stage: &'a StageSummary) -> &'a str 
     }
 }
 
+/// Whether every item of `metric` is 0 or 1 in all of the run, so that it reads as a share. Decided for the whole run: a
+/// metric that happens to be 0 or 1 on one checkpoint keeps the form it has elsewhere.
+pub fn shares(run: &RunSummary, metric: &str) -> bool {
+    let stages = run.arms.iter().flat_map(|arm| &arm.stages).chain(std::iter::once(&run.base));
+    let mut measured = stages.flat_map(|stage| &stage.measurements).filter(|m| m.metric == metric && m.n > 0);
+    measured.all(|m| m.binary)
+}
+
 impl<'a> Row<'a> {
     fn new(run: &'a RunSummary, columns: &[Column<'a>], key: &'a Measurement) -> Row<'a> {
         let found: Vec<Option<&Measurement>> = columns
@@ -166,8 +174,7 @@ impl<'a> Row<'a> {
             })
             .collect();
         let cells: Vec<Option<Estimate>> = found.iter().map(|m| m.map(Estimate::of)).collect();
-        let binary = found.iter().flatten().filter(|m| m.n > 0).all(|m| m.binary);
-        let style = match binary {
+        let style = match shares(run, &key.metric) {
             true => Style::Percent,
             false => Style::decimal(cells.iter().flatten().filter_map(|cell| cell.value)),
         };

@@ -219,7 +219,7 @@ fn padded(mut values: Vec<f64>) -> (f64, f64, Option<f64>) {
     values.sort_by(f64::total_cmp);
     let (Some(&low), Some(&highest)) = (values.first(), values.last()) else { return (0.0, 1.0, None) };
     let usual = values[(values.len() - 1) * 98 / 100];
-    let spike = usual > 0.0 && usual > low && highest > 3.0 * usual;
+    let spike = low >= 0.0 && usual > low && highest > 3.0 * usual;
     let high = if spike { 1.5 * usual } else { highest };
     if low == high {
         let pad = if low == 0.0 { 1.0 } else { low.abs() * 0.5 };

@@ -19,19 +19,19 @@ pub fn section_of(page: &Page) -> El {
     }
     let head = ["Verdict", "Stage", "Rule", "Measured", "n", "What followed"];
     let head = el("tr").all(head.map(|title| el("th").attr("scope", "col").text(title)));
-    let bodies = page.run.arms.iter().enumerate().map(|(index, arm)| body(index, arm));
+    let bodies = page.run.arms.iter().enumerate().map(|(index, arm)| body(page, index, arm));
     let table = el("table").class("gates").add(el("thead").add(head)).all(bodies);
     out.add(cell::scroll("Gate verdicts", table))
 }
 
-fn body(index: usize, arm: &ArmSummary) -> El {
+fn body(page: &Page, index: usize, arm: &ArmSummary) -> El {
     let rows = arm.stages.iter().flat_map(|stage| stage.gates.iter().map(move |gate| (stage, gate)));
     let name = el("th").attr("colspan", 6).add(svg::swatch(Some(index))).text(&arm.name);
-    el("tbody").add(el("tr").class("suite").add(name)).all(rows.map(|(stage, gate)| row(stage, gate)))
+    el("tbody").add(el("tr").class("suite").add(name)).all(rows.map(|(stage, gate)| row(page, stage, gate)))
 }
 
-fn row(stage: &StageSummary, gate: &GateVerdict) -> El {
-    let style: Style = terminal::gate_style(gate, &stage.measurements);
+fn row(page: &Page, stage: &StageSummary, gate: &GateVerdict) -> El {
+    let style: Style = terminal::gate_style(page.run, gate);
     let word = match gate.verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
@@ -45,7 +45,9 @@ fn row(stage: &StageSummary, gate: &GateVerdict) -> El {
     };
     let measured = el("span").text(terminal::gate_measured(gate, style));
     let needed = terminal::gate_needed(gate).map(|text| el("small").text(text));
-    let reason = (!gate.reason.is_empty()).then(|| el("small").text(&gate.reason));
+    // With every item scored and an interval there, the numbers say what the reason says.
+    let plain = gate.unscored == 0.0 && gate.low.is_finite() && gate.high.is_finite();
+    let reason = (!plain && !gate.reason.is_empty()).then(|| el("small").text(&gate.reason));
     el("tr")
         .add(el("td").add(stages::badge(gate.verdict, "")).text(" ").text(word))
         .add(el("td").text(&stage.name))

@@ -67,7 +67,7 @@ fn below(page: &Page, grid: &Grid, row: &Row, index: usize) -> Markup {
     }
     let gates = stage.gates.iter().filter(|gate| gate.suite == row.suite && gate.metric == row.metric);
     let badges = gates.map(|gate| {
-        let style = terminal::gate_style(gate, &stage.measurements);
+        let style = terminal::gate_style(page.run, gate);
         badge(gate.verdict, &terminal::gate_sentence(gate, style))
     });
     let badges: Markup = badges.collect();

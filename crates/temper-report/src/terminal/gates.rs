@@ -1,14 +1,15 @@
 //! The gates' verdicts, and warnings.
 
-use temper_eval::{Action, GateVerdict, Measurement, Verdict};
+use temper_eval::{Action, GateVerdict, Verdict};
 use temper_run::summary::{ArmSummary, RunSummary};
 
 use super::stage_notes;
 use super::table::{pad, wrap};
+use crate::grid::shares;
 use crate::number::{self, Style};
 
 /// One paragraph per verdict, grouped by arm and stage; nothing when no gate was judged.
-pub fn table(arms: &[&ArmSummary], width: usize) -> String {
+pub fn table(run: &RunSummary, arms: &[&ArmSummary], width: usize) -> String {
     let verdicts = arms.iter().flat_map(|arm| &arm.stages).flat_map(|stage| &stage.gates);
     let count = |wanted| verdicts.clone().filter(|gate| gate.verdict == wanted).count();
     let (pass, fail, open) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Undecided));
@@ -21,7 +22,7 @@ pub fn table(arms: &[&ArmSummary], width: usize) -> String {
             out.push_str(&format!("  {} · {}\n", arm.name, stage.name));
             for gate in &stage.gates {
                 let first = format!("    {} ", pad(word(gate.verdict), 9));
-                out.push_str(&wrap(&first, &sentence(gate, style(gate, &stage.measurements)), width));
+                out.push_str(&wrap(&first, &sentence(gate, style(run, gate)), width));
             }
         }
     }
@@ -52,11 +53,10 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// How a gate's numbers are written: as the metric's are.
-pub(crate) fn style(gate: &GateVerdict, measurements: &[Measurement]) -> Style {
-    let found = measurements.iter().find(|m| m.suite == gate.suite && m.metric == gate.metric);
-    match found {
-        Some(measurement) if measurement.binary => Style::Percent,
-        _ => Style::decimal([gate.value, gate.bound, gate.low, gate.high]),
+pub(crate) fn style(run: &RunSummary, gate: &GateVerdict) -> Style {
+    match shares(run, &gate.metric) {
+        true => Style::Percent,
+        false => Style::decimal([gate.value, gate.bound, gate.low, gate.high]),
     }
 }
 

@@ -41,7 +41,7 @@ pub fn render_terminal_at(run: &RunSummary, width: usize) -> String {
     for arm in run.arms.iter().filter(|arm| arm.status != ArmStatus::Completed) {
         out.push_str(&table::wrap(&format!("  {}: ", arm.name), &status(&arm.status), width));
     }
-    out.push_str(&gates::table(run.arms.iter().collect::<Vec<_>>().as_slice(), width));
+    out.push_str(&gates::table(run, run.arms.iter().collect::<Vec<_>>().as_slice(), width));
     out.push_str(&gates::notes(run, width));
     out
 }
@@ -66,7 +66,7 @@ pub fn render_arm_at(run: &RunSummary, arm: &ArmSummary, width: usize) -> String
     out.push('\n');
     out.push_str(&results::table(&grid, &costs, width));
     out.push_str(&results::legend(&grid, "its parent's"));
-    out.push_str(&gates::table(&[arm], width));
+    out.push_str(&gates::table(run, &[arm], width));
     out
 }
 

@@ -46,6 +46,8 @@ pub fn wrap(first: &str, text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
+    // A unit stays with its number.
+    let text = text.replace(" %", "\u{A0}%");
     for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {
         if !empty && width(&line) + 1 + width(word) > columns {
             out.push_str(line.trim_end());
@@ -61,7 +63,7 @@ pub fn wrap(first: &str, text: &str, columns: usize) -> String {
     }
     out.push_str(line.trim_end());
     out.push('\n');
-    out
+    out.replace('\u{A0}', " ")
 }
 
 #[cfg(test)]
@@ -78,6 +80,7 @@ mod tests {
     fn wrapping_hangs() {
         assert_eq!(wrap("- ", "aa bb cc", 7), "- aa bb\n  cc\n");
         assert_eq!(wrap("- ", "", 7), "-\n");
+        assert_eq!(wrap("", "aa 12 % b", 5), "aa\n12 %\nb\n");
         assert_eq!(wrap("", "averyveryverylongword x", 5), "averyveryverylongword\nx\n");
     }
 }
