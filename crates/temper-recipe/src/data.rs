@@ -31,8 +31,6 @@ pub struct DataSource {
     pub system: Option<String>,
     /// Whether plain prompts become chat messages; `null`: when the model has a chat template.
     pub chat: Option<bool>,
-    /// Whether training visits the rows in random order (from the seed). Suites keep the order of the file.
-    pub shuffle: bool,
 }
 
 impl Default for DataSource {
@@ -46,7 +44,6 @@ impl Default for DataSource {
             template: None,
             system: None,
             chat: None,
-            shuffle: true,
         }
     }
 }

@@ -64,7 +64,7 @@ fn unknown_keys() {
     assert_eq!(
         with("rows: 200", "row: 200"),
         "r.yaml:12:37: suites.familiar.data.row: unknown key; did you mean `rows`? \
-         Known keys: path, rows, skip, columns, filter, template, system, chat, shuffle"
+         Known keys: path, rows, skip, columns, filter, template, system, chat"
     );
     assert_eq!(
         with("weight: 0.5", "wieght: 0.5"),
