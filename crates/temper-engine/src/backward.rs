@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use crate::forward::{HeadRows, heads};
+use crate::forward::heads;
 use crate::model::Model;
 use crate::ops::attention_backward::{self, Segment};
 use crate::ops::linear::{self, WeightGrad};
 use crate::ops::{embedding, rmsnorm, rope, swiglu};
-use crate::par::{self, ROWS, Shared};
+use crate::par::{self, ROWS, Shared, block_rows};
 use crate::real::{Real, with_scratch};
 use crate::weights::LayerPanels;
-use crate::workspace::{Layer, Workspace};
+use crate::workspace::{Backward, HeadRows, Layer, Workspace};
 use crate::{ModelConfig, Packed};
 
 /// A layer's index, packed weights and saved values.
@@ -33,80 +33,84 @@ impl<'a, F: Real> View<'a, F> {
     }
 }
 
-/// Given the gradient of the head's rows, adds the gradients of everything before the head to `grads`.
-pub fn layers<F: Real>(
-    model: &Model<F>,
-    batch: &Packed,
-    work: &mut Workspace<F>,
-    rows: &HeadRows<F>,
-    dhidden: &[F],
-    grads: &mut [F],
-) {
+/// Given the gradient of the head's rows in `work`, adds the gradients of everything before the head to `grads`.
+pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>, grads: &mut [F]) {
     let config = model.config();
     let d = config.hidden_size;
-    final_norm(model, rows, dhidden, &mut work.backward.dx, grads);
+    final_norm(model, &work.head, &mut work.backward, grads);
     let panels = model.backward_panels();
     for index in (0..config.num_layers).rev() {
         let view = View { model, index, panels: &panels.layers[index], layer: &work.layers[index], x: &work.x[index] };
         let (positions, b) = (&work.positions, &mut work.backward);
         feed_forward(&view, b, grads);
-        attention(&view, batch, b, grads);
+        attention(&view, batch, b);
         attention_inputs(&view, positions, b, grads);
     }
     embedding::backward(&work.backward.dx, &batch.ids, d, &mut grads[model.places.embedding.clone()]);
 }
 
 /// From the gradient of the head's rows to that of the last layer's output.
-fn final_norm<F: Real>(model: &Model<F>, rows: &HeadRows<F>, dhidden: &[F], dx: &mut [F], grads: &mut [F]) {
+fn final_norm<F: Real>(model: &Model<F>, rows: &HeadRows<F>, b: &mut Backward<F>, grads: &mut [F]) {
     let d = model.config().hidden_size;
     let weight = &model.params()[model.places.norm.clone()];
-    let mut drows = vec![F::ZERO; dhidden.len()];
-    let dweight = &mut grads[model.places.norm.clone()];
-    rmsnorm::backward(&rows.x, weight, &rows.inverse, dhidden, &mut drows, dweight);
-    dx.fill(F::ZERO);
-    for (t, row) in rows.tokens.iter().zip(drows.chunks_exact(d)) {
-        dx[(t - 1) * d..t * d].copy_from_slice(row);
-    }
+    b.dx.fill(F::ZERO);
+    let (dx, dhidden) = (Shared::new(&mut b.dx), &b.dhidden);
+    with_partials(0..rows.tokens.len(), d, &mut b.partial, |range, dweight| {
+        let dhidden = dhidden[range.start * d..range.end * d].chunks_exact(d);
+        let x = rows.x[range.start * d..range.end * d].chunks_exact(d);
+        for (i, (dhidden, x)) in range.zip(dhidden.zip(x)) {
+            let t = rows.tokens[i];
+            // SAFETY: each row precedes one selected token, which belongs to one task.
+            let dx = unsafe { dx.range((t - 1) * d..t * d) };
+            rmsnorm::backward(x, weight, &rows.inverse[i..=i], dhidden, dx, dweight);
+        }
+    });
+    rmsnorm::add_rows(&b.partial, &mut grads[model.places.norm.clone()]);
 }
 
-/// Runs `f` on chunks of rows with a zeroed row of `width` for each chunk, and adds these to `sums` in order.
+/// Runs `f` on chunks of `rows` with a zeroed row of `width` for each chunk; afterwards `partial` holds these.
 fn with_partials<F: Real>(
-    tokens: usize,
+    rows: Range<usize>,
     width: usize,
     partial: &mut Vec<F>,
     f: impl Fn(Range<usize>, &mut [F]) + Sync,
 ) {
     partial.clear();
-    partial.resize(tokens.div_ceil(ROWS) * width, F::ZERO);
+    partial.resize(rows.len().div_ceil(ROWS) * width, F::ZERO);
     let shared = Shared::new(partial);
-    par::chunks(tokens, ROWS, |rows| {
-        let index = rows.start / ROWS;
+    par::chunks(rows.len(), ROWS, |chunk| {
+        let index = chunk.start / ROWS;
         // SAFETY: each chunk has its own row.
-        f(rows, unsafe { shared.range(index * width..(index + 1) * width) });
+        f(rows.start + chunk.start..rows.start + chunk.end, unsafe {
+            shared.range(index * width..(index + 1) * width)
+        });
     });
 }
 
 /// Feed-forward block: from `dx` (gradient of the layer's output) to `dmiddle` and `dattended`, and the gradients of its
-/// weights and of the output projection.
-fn feed_forward<F: Real>(view: &View<F>, b: &mut crate::workspace::Backward<F>, grads: &mut [F]) {
+/// weights and of the output projection. Block by block, so that the weights' gradients find their operands in the cache.
+fn feed_forward<F: Real>(view: &View<F>, b: &mut Backward<F>, grads: &mut [F]) {
     let config = view.config();
     let places = &view.model.places.layers[view.index];
     let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
-    let tokens = b.dx.len() / d;
-    let (dx, layer, panels) = (&b.dx, view.layer, view.panels);
+    let (layer, panels) = (view.layer, view.panels);
     let norm = view.params(&places.norm2);
-    {
+    let tokens = b.dx.len() / d;
+    for start in (0..tokens).step_by(block_rows()) {
+        let block = start..(start + block_rows()).min(tokens);
+        let dx = &b.dx;
         let [dmiddle, normed, activated, dgate_up, dattended] =
             [&mut b.dmiddle, &mut b.normed, &mut b.activated, &mut b.dgate_up, &mut b.dattended]
                 .map(|buffer| Shared::new(buffer));
-        with_partials(tokens, d, &mut b.partial, |rows, dnorm| {
+        with_partials(block.clone(), d, &mut b.partial, |rows, dnorm| {
+            let local = rows.start - start..rows.end - start;
             // SAFETY: each row belongs to one task.
             let (dmiddle, normed, activated, dgate_up, dattended) = unsafe {
                 (
                     dmiddle.rows(&rows, d),
-                    normed.rows(&rows, d),
-                    activated.rows(&rows, f),
-                    dgate_up.rows(&rows, 2 * f),
+                    normed.rows(&local, d),
+                    activated.rows(&local, f),
+                    dgate_up.rows(&local, 2 * f),
                     dattended.rows(&rows, q),
                 )
             };
@@ -125,17 +129,18 @@ fn feed_forward<F: Real>(view: &View<F>, b: &mut crate::workspace::Backward<F>, 
                 linear::backward_input(dmiddle, &panels.o, dattended);
             });
         });
+        rmsnorm::add_rows(&b.partial, &mut grads[places.norm2.clone()]);
+        let n = block.len();
+        weight_grads(
+            grads,
+            n,
+            &[
+                (par::rows(&b.dx, &block, d), &b.activated[..n * f], &places.down, &places.down_bias),
+                (&b.dgate_up[..n * 2 * f], &b.normed[..n * d], &places.gate_up, &places.gate_up_bias),
+                (par::rows(&b.dmiddle, &block, d), par::rows(&layer.attended, &block, q), &places.o, &places.o_bias),
+            ],
+        );
     }
-    rmsnorm::add_rows(&b.partial, &mut grads[places.norm2.clone()]);
-    weight_grads(
-        grads,
-        tokens,
-        &[
-            (&b.dx, &b.activated, &places.down, &places.down_bias),
-            (&b.dgate_up, &b.normed, &places.gate_up, &places.gate_up_bias),
-            (&b.dmiddle, &layer.attended, &places.o, &places.o_bias),
-        ],
-    );
 }
 
 type WeightPart<'a, F> = (&'a [F], &'a [F], &'a Range<usize>, &'a Option<Range<usize>>);
@@ -160,7 +165,7 @@ fn weight_grads<F: Real>(grads: &mut [F], tokens: usize, parts: &[WeightPart<F>]
 }
 
 /// Attention: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
-fn attention<F: Real>(view: &View<F>, batch: &Packed, b: &mut crate::workspace::Backward<F>, _grads: &mut [F]) {
+fn attention<F: Real>(view: &View<F>, batch: &Packed, b: &mut Backward<F>) {
     let config = view.config();
     let heads = heads::<F>(config, view.index);
     let (dim, group) = (heads.dim, heads.group);
@@ -198,12 +203,7 @@ fn attention<F: Real>(view: &View<F>, batch: &Packed, b: &mut crate::workspace::
 
 /// From `dqkv` through rotation, QK-norm, projections and the first norm to `dx`, the gradient of the layer's input, and the
 /// gradients of these weights.
-fn attention_inputs<F: Real>(
-    view: &View<F>,
-    positions: &[usize],
-    b: &mut crate::workspace::Backward<F>,
-    grads: &mut [F],
-) {
+fn attention_inputs<F: Real>(view: &View<F>, positions: &[usize], b: &mut Backward<F>, grads: &mut [F]) {
     let config = view.config();
     let places = &view.model.places.layers[view.index];
     let (d, q, kv, dim) = (config.hidden_size, config.q_size(), config.kv_size(), config.head_dim);
@@ -216,14 +216,16 @@ fn attention_inputs<F: Real>(
     };
     let table = view.model.angles(positions.iter().max().map_or(0, |p| p + 1));
     let partial_width = d + 2 * dim;
-    {
+    for start in (0..positions.len()).step_by(block_rows()) {
+        let block = start..(start + block_rows()).min(positions.len());
         let dmiddle = &b.dmiddle;
         let [dx, dqkv, normed] = [&mut b.dx, &mut b.dqkv, &mut b.normed].map(|buffer| Shared::new(buffer));
-        with_partials(positions.len(), partial_width, &mut b.partial, |rows, partial| {
+        with_partials(block.clone(), partial_width, &mut b.partial, |rows, partial| {
             let (dnorm, dqk_norm) = partial.split_at_mut(d);
             let (dq_norm, dk_norm) = dqk_norm.split_at_mut(dim);
+            let local = rows.start - start..rows.end - start;
             // SAFETY: each row belongs to one task.
-            let (dx, dqkv, normed) = unsafe { (dx.rows(&rows, d), dqkv.rows(&rows, width), normed.rows(&rows, d)) };
+            let (dx, dqkv, normed) = unsafe { (dx.rows(&rows, d), dqkv.rows(&rows, width), normed.rows(&local, d)) };
             with_scratch(q + kv + rows.len() * d, |scratch| {
                 let (dhead, dnormed) = scratch.split_at_mut(q + kv);
                 for (row, dqkv) in rows.clone().zip(dqkv.chunks_exact_mut(width)) {
@@ -245,13 +247,14 @@ fn attention_inputs<F: Real>(
                 rmsnorm::again(x, norm, inverse, normed);
             });
         });
-    }
-    for partial in b.partial.chunks_exact(partial_width) {
-        linear::add(&partial[..d], &mut grads[places.norm1.clone()]);
-        if let (Some(q_norm), Some(k_norm)) = (&places.q_norm, &places.k_norm) {
-            linear::add(&partial[d..d + dim], &mut grads[q_norm.clone()]);
-            linear::add(&partial[d + dim..], &mut grads[k_norm.clone()]);
+        for partial in b.partial.chunks_exact(partial_width) {
+            linear::add(&partial[..d], &mut grads[places.norm1.clone()]);
+            if let (Some(q_norm), Some(k_norm)) = (&places.q_norm, &places.k_norm) {
+                linear::add(&partial[d..d + dim], &mut grads[q_norm.clone()]);
+                linear::add(&partial[d + dim..], &mut grads[k_norm.clone()]);
+            }
         }
+        let (dqkv, normed) = (par::rows(&b.dqkv, &block, width), &b.normed[..block.len() * d]);
+        weight_grads(grads, block.len(), &[(dqkv, normed, &places.qkv, &places.qkv_bias)]);
     }
-    weight_grads(grads, positions.len(), &[(&b.dqkv, &b.normed, &places.qkv, &places.qkv_bias)]);
 }

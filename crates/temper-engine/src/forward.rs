@@ -8,7 +8,7 @@ use crate::ops::{embedding, linear, rmsnorm, rope, swiglu};
 use crate::par::{self, ROWS, Shared};
 use crate::real::{Real, with_scratch};
 use crate::weights::{LayerPanels, LayerPlaces};
-use crate::workspace::{Layer, Workspace};
+use crate::workspace::{HeadRows, Layer, Workspace, fit};
 use crate::{ModelConfig, Packed};
 
 /// Rows of queries of one attention task.
@@ -114,7 +114,7 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>
     let config = model.config();
     let (d, t) = (config.hidden_size, batch.len());
     let table = model.angles(batch.longest());
-    let count = work.x.len();
+    let count = work.streams;
     let positions = &work.positions;
     {
         let x = Shared::new(&mut work.x[0]);
@@ -126,7 +126,7 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>
     }
     for index in 0..config.num_layers {
         let view = model.layer(index);
-        let slot = index % work.layers.len();
+        let slot = index % work.slots;
         let layer = &mut work.layers[slot];
         inputs_phase(&view, &work.x[index % count], positions, |p| table.at(p), layer);
         attention_phase(config, index, batch, layer);
@@ -249,37 +249,31 @@ fn outputs_phase<F: Real>(view: &LayerView<F>, x: &[F], layer: &mut Layer<F>, ou
     });
 }
 
-/// The rows of the residual stream whose next token is selected, normalised for the head.
-pub struct HeadRows<F> {
-    /// For each selected token `t`, in order: `t`.
-    pub tokens: Vec<usize>,
-    /// Their ids.
-    pub targets: Vec<u32>,
-    /// Rows `t - 1` of the residual stream, `[R, hidden]`.
-    pub x: Vec<F>,
-    /// Inverse norms.
-    pub inverse: Vec<F>,
-    /// Normalised rows, `[R, hidden]`.
-    pub hidden: Vec<F>,
-}
-
-impl<F: Real> HeadRows<F> {
-    pub fn new(model: &Model<F>, batch: &Packed, select: &[bool], x: &[F]) -> Self {
-        let d = model.config().hidden_size;
-        let segments = (0..batch.segments()).map(|i| batch.range(i));
-        let tokens: Vec<usize> = segments.flat_map(|s| s.skip(1)).filter(|t| select[*t]).collect();
-        let targets = tokens.iter().map(|t| batch.ids[*t]).collect();
-        let mut rows = Vec::with_capacity(tokens.len() * d);
-        for t in &tokens {
-            rows.extend_from_slice(&x[(t - 1) * d..t * d]);
+/// Collects the rows of `x`, the output of the last layer, that precede the selected tokens, and normalises them.
+pub fn head_rows<F: Real>(model: &Model<F>, batch: &Packed, select: &[bool], x: &[F], rows: &mut HeadRows<F>) {
+    let d = model.config().hidden_size;
+    let segments = (0..batch.segments()).map(|i| batch.range(i));
+    rows.tokens.clear();
+    rows.tokens.extend(segments.flat_map(|s| s.skip(1)).filter(|t| select[*t]));
+    rows.targets.clear();
+    rows.targets.extend(rows.tokens.iter().map(|t| batch.ids[*t]));
+    let count = rows.tokens.len();
+    fit(&mut rows.inverse, count);
+    fit(&mut rows.x, count * d);
+    fit(&mut rows.hidden, count * d);
+    let eps = F::from_f64(model.config().rms_norm_eps);
+    let weight = &model.params()[model.places.norm.clone()];
+    let tokens = &rows.tokens;
+    let [to, inverse, hidden] = [&mut rows.x, &mut rows.inverse, &mut rows.hidden].map(|b| Shared::new(b));
+    par::chunks(count, ROWS, |range| {
+        // SAFETY: each row belongs to one task.
+        let (to, inverse, hidden) =
+            unsafe { (to.rows(&range, d), inverse.range(range.clone()), hidden.rows(&range, d)) };
+        for (to, t) in to.chunks_exact_mut(d).zip(&tokens[range]) {
+            to.copy_from_slice(&x[(t - 1) * d..t * d]);
         }
-        let mut inverse = vec![F::ZERO; tokens.len()];
-        let mut hidden = vec![F::ZERO; rows.len()];
-        let eps = F::from_f64(model.config().rms_norm_eps);
-        let weight = &model.params()[model.places.norm.clone()];
-        rmsnorm::forward(&rows, weight, eps, &mut hidden, &mut inverse);
-        HeadRows { tokens, targets, x: rows, inverse, hidden }
-    }
+        rmsnorm::forward(to, weight, eps, hidden, inverse);
+    });
 }
 
 /// Checks what the entry points are given.

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::forward::{self, HeadRows, LayerView};
+use crate::forward::{self, LayerView};
 use crate::ops::head::Head;
 use crate::ops::rope::Table;
 use crate::rng::Key;
 use crate::simd::simd;
 use crate::weights::{Direction, ModelPanels, PackedWeights, Places};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, fit};
 use crate::{ModelConfig, Packed, Real, backward};
 
 /// Name, shape and place of a tensor in the arena.
@@ -228,10 +228,10 @@ impl<F: Real> Model<F> {
     /// # Panics
     /// If a token id is not below `vocab_size`, `select` is not as long as the batch, or `temperature` is not positive.
     pub fn score(&self, batch: &Packed, temperature: F, select: &[bool]) -> TokenStats<F> {
-        self.with_workspace(|work| self.run(batch, temperature, select, work, false).1)
+        self.with_workspace(|work| self.run(batch, temperature, select, work, false))
     }
 
-    /// The forward: the head's rows and the results.
+    /// The forward; leaves the head's rows and, if `keep`, what the backward needs in `work`.
     fn run(
         &self,
         batch: &Packed,
@@ -239,19 +239,19 @@ impl<F: Real> Model<F> {
         select: &[bool],
         work: &mut Workspace<F>,
         keep: bool,
-    ) -> (HeadRows<F>, TokenStats<F>) {
+    ) -> TokenStats<F> {
         forward::check(&self.config, batch, temperature, select);
         work.prepare(&self.config, batch, keep);
         let last = forward::layers(self, batch, work);
-        let rows = HeadRows::new(self, batch, select, &work.x[last]);
-        let results = self.head(temperature).stats(&rows.hidden, &rows.targets);
+        forward::head_rows(self, batch, select, &work.x[last], &mut work.head);
+        let results = self.head(temperature).stats(&work.head.hidden, &work.head.targets);
         let mut stats = TokenStats::zeros(batch.len());
-        for (t, result) in rows.tokens.iter().zip(&results) {
+        for (t, result) in work.head.tokens.iter().zip(&results) {
             stats.logprobs[*t] = result.logprob;
             stats.entropy[*t] = result.entropy;
             stats.correct[*t] = result.correct;
         }
-        (rows, stats)
+        stats
     }
 
     fn head(&self, temperature: F) -> Head<'_, F> {
@@ -272,24 +272,25 @@ impl<F: Real> Model<F> {
         loss: L,
     ) -> TokenStats<F> {
         self.with_workspace(|work| {
-            let (rows, stats) = self.run(batch, temperature, select, work, true);
+            let stats = self.run(batch, temperature, select, work, true);
             let d = loss(&stats);
+            let rows = &work.head;
             let pick = |values: &[F]| {
                 assert_eq!(values.len(), batch.len(), "a derivative has one entry per token");
                 rows.tokens.iter().map(|t| values[*t]).collect::<Vec<F>>()
             };
             let (dlogprobs, dentropy) = (pick(&d.logprobs), d.entropy.as_deref().map(pick));
-            let mut dhidden = vec![F::ZERO; rows.hidden.len()];
+            fit(&mut work.backward.dhidden, rows.hidden.len());
             self.head(temperature).backward(
                 &self.backward_panels().head,
                 &rows.hidden,
                 &rows.targets,
                 &dlogprobs,
                 dentropy.as_deref(),
-                &mut dhidden,
+                &mut work.backward.dhidden,
                 &mut grads.values[self.places.head.clone()],
             );
-            backward::layers(self, batch, work, &rows, &dhidden, &mut grads.values);
+            backward::layers(self, batch, work, &mut grads.values);
             stats
         })
     }

@@ -10,6 +10,12 @@ use crate::real::Real;
 /// Rows of a chunk: tokens that one thread takes through a row-wise phase at a time.
 pub const ROWS: usize = 96;
 
+/// Rows whose row-wise phase comes before the gradients of their weights: few enough for the cache, enough for all
+/// threads.
+pub fn block_rows() -> usize {
+    ROWS * (2 * rayon::current_num_threads()).max(4)
+}
+
 /// Calls `f` with ranges of at most `size` that cover `0..n`, in parallel.
 pub fn chunks(n: usize, size: usize, f: impl Fn(Range<usize>) + Sync) {
     let count = n.div_ceil(size);
@@ -78,6 +84,11 @@ impl<'a, F: Real> Shared<'a, F> {
     pub unsafe fn rows(&self, rows: &Range<usize>, width: usize) -> &'a mut [F] {
         // SAFETY: the caller's.
         unsafe { self.range(rows.start * width..rows.end * width) }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.len
     }
 
     /// Pointer to element `index`.

@@ -1,5 +1,6 @@
 //! Buffers of a forward (and backward) pass, kept between calls.
 
+use crate::par::block_rows;
 use crate::real::Real;
 use crate::{ModelConfig, Packed};
 
@@ -26,25 +27,42 @@ pub struct Layer<F> {
     pub gate_up: Vec<F>,
 }
 
-/// Buffers that the backward of every layer shares.
+/// Buffers that the backward of every layer shares. Those of a block hold some rows, `[N, ..]`.
 #[derive(Debug, Default)]
 pub struct Backward<F> {
     /// Gradient of a layer's output, then of its input, `[T, hidden]`.
     pub dx: Vec<F>,
     /// Gradient between attention and feed-forward, `[T, hidden]`.
     pub dmiddle: Vec<F>,
-    /// A normalised input, computed again, `[T, hidden]`.
-    pub normed: Vec<F>,
-    /// The activation, computed again, `[T, ffn]`.
-    pub activated: Vec<F>,
-    /// Gradient of gate and up projections, `[T, 2 ffn]`.
-    pub dgate_up: Vec<F>,
     /// Gradient of attention's result, `[T, q]`.
     pub dattended: Vec<F>,
     /// Gradient of queries, keys and values, `[T, q + 2 kv]`.
     pub dqkv: Vec<F>,
-    /// Gradients of norms, one row for each chunk of tokens.
+    /// A normalised input, computed again, `[N, hidden]`.
+    pub normed: Vec<F>,
+    /// The activation, computed again, `[N, ffn]`.
+    pub activated: Vec<F>,
+    /// Gradient of gate and up projections, `[N, 2 ffn]`.
+    pub dgate_up: Vec<F>,
+    /// Gradients of norms, one row for each chunk of a block.
     pub partial: Vec<F>,
+    /// Gradient of the head's rows, `[R, hidden]`.
+    pub dhidden: Vec<F>,
+}
+
+/// The rows of the residual stream whose next token is selected, normalised for the head.
+#[derive(Debug, Default)]
+pub struct HeadRows<F> {
+    /// For each selected token `t`, in order: `t`.
+    pub tokens: Vec<usize>,
+    /// Their ids.
+    pub targets: Vec<u32>,
+    /// Rows `t - 1` of the residual stream, `[R, hidden]`.
+    pub x: Vec<F>,
+    /// Inverse norms.
+    pub inverse: Vec<F>,
+    /// Normalised rows, `[R, hidden]`.
+    pub hidden: Vec<F>,
 }
 
 /// All buffers.
@@ -52,16 +70,22 @@ pub struct Backward<F> {
 pub struct Workspace<F> {
     /// Position of each token in its segment, `[T]`.
     pub positions: Vec<usize>,
-    /// Residual stream before each layer and after the last, `[T, hidden]` each; without backward only two in turn.
+    /// Buffers of `x` in use: one more than layers; without backward two in turn.
+    pub streams: usize,
+    /// Buffers of `layers` in use: one per layer; without backward one.
+    pub slots: usize,
+    /// Residual stream before each layer and after the last, `[T, hidden]` each.
     pub x: Vec<Vec<F>>,
-    /// One per layer; without backward only one.
+    /// What each layer saves.
     pub layers: Vec<Layer<F>>,
+    /// The rows that go to the head.
+    pub head: HeadRows<F>,
     /// Buffers of the backward.
     pub backward: Backward<F>,
 }
 
 /// Makes `buffer` exactly `len` long; what it holds is unspecified.
-fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) {
+pub fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) {
     buffer.resize(len, F::ZERO);
 }
 
@@ -75,10 +99,12 @@ impl<F: Real> Workspace<F> {
         self.positions.clear();
         self.positions.extend((0..batch.segments()).flat_map(|i| 0..batch.range(i).len()));
         let (streams, layers) = if backward { (config.num_layers + 1, config.num_layers) } else { (2, 1) };
-        self.x.resize_with(streams, Vec::new);
-        self.x.iter_mut().for_each(|x| fit(x, t * d));
-        self.layers.resize_with(layers, Layer::default);
-        for layer in &mut self.layers {
+        self.streams = streams;
+        self.slots = layers;
+        self.x.resize_with(streams.max(self.x.len()), Vec::new);
+        self.x[..streams].iter_mut().for_each(|x| fit(x, t * d));
+        self.layers.resize_with(layers.max(self.layers.len()), Layer::default);
+        for layer in &mut self.layers[..layers] {
             fit(&mut layer.inverse1, t);
             fit(&mut layer.raw, t * width * norm);
             fit(&mut layer.inverse_qk, t * (config.num_heads + config.num_kv_heads) * norm);
@@ -93,9 +119,10 @@ impl<F: Real> Workspace<F> {
             let b = &mut self.backward;
             fit(&mut b.dx, t * d);
             fit(&mut b.dmiddle, t * d);
-            fit(&mut b.normed, t * d);
-            fit(&mut b.activated, t * f);
-            fit(&mut b.dgate_up, t * 2 * f);
+            let n = block_rows().min(t);
+            fit(&mut b.normed, n * d);
+            fit(&mut b.activated, n * f);
+            fit(&mut b.dgate_up, n * 2 * f);
             fit(&mut b.dattended, t * q);
             fit(&mut b.dqkv, t * width);
         }

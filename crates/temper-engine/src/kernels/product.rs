@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::tile::{LANES, PANEL, Tile, max_rows};
-use crate::real::Real;
-use crate::simd::{Level, level};
+use crate::real::{Real, with_scratch};
+use crate::simd::{Level, level, simd};
 
 /// Steps of the inner dimension taken at a time, so that a panel's piece stays in the first-level cache.
 const INNER: usize = 256;
@@ -231,5 +231,191 @@ fn edge<F: Real>(
             F::tile(level, 1, 1, &tile);
         }
         row.copy_from_slice(&vector[..row.len()]);
+    }
+}
+
+/// Operands of `C[m, n] += sum_p A[p, i] B[p, j]`, elements at `a[p a_k + i]`, `b[p b_k + j]` and `c[i c_row + j]`.
+///
+/// # Safety
+/// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
+pub struct Transposed<F> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub a: *const F,
+    pub a_k: usize,
+    pub b: *const F,
+    pub b_k: usize,
+    pub c: *mut F,
+    pub c_row: usize,
+}
+
+simd! {
+    /// Copies the columns of each part of rows at distance `stride` to `[part][row][column]`.
+    fn gather_parts(from: &[F], stride: usize, parts: &[Range<usize>], rows: usize, to: &mut [F]) {
+        for row in 0..rows {
+            let from = &from[row * stride..];
+            for part in parts {
+                let at = part.start * rows + row * part.len();
+                if part.len() == 12 {
+                    let (to, from) = (&mut to[at..at + 12], &from[part.start..part.start + 12]);
+                    for i in 0..12 {
+                        to[i] = from[i];
+                    }
+                } else {
+                    for (i, column) in part.clone().enumerate() {
+                        to[at + i] = from[column];
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies the first `width` elements of rows at distance `stride` to rows of `width`.
+    fn gather_columns(from: &[F], stride: usize, width: usize, to: &mut [F]) {
+        match width {
+            32 => gather::<F, 32>(from, stride, to),
+            _ => {
+                for (row, to) in to.chunks_exact_mut(width).enumerate() {
+                    for (i, to) in to.iter_mut().enumerate() {
+                        *to = from[row * stride + i];
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn gather<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [F]) {
+    for (row, to) in to.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        let from = &from[row * stride..row * stride + WIDTH];
+        for i in 0..WIDTH {
+            to[i] = from[i];
+        }
+    }
+}
+
+/// A product with a long inner dimension: pieces of both operands are first copied so that tiles read them in sequence.
+///
+/// # Safety
+/// As for [`Transposed`].
+pub unsafe fn transposed_product<F: Real>(t: &Transposed<F>) {
+    let level = level();
+    let (vectors, most) = if fast::<F>(level) { (2, 12) } else { (1, most_rows::<F>(level, 1)) };
+    let width = vectors * LANES;
+    let parts: Vec<Range<usize>> = even_parts(t.m, most).collect();
+    let whole = t.n / width * width;
+    with_scratch(INNER * (t.m + width), |scratch| {
+        let (a, b) = scratch.split_at_mut(INNER * t.m);
+        for start in (0..t.k).step_by(INNER) {
+            let inner = INNER.min(t.k - start);
+            // SAFETY: inside the operands by the caller's promise.
+            unsafe {
+                let from = std::slice::from_raw_parts(t.a.add(start * t.a_k), (inner - 1) * t.a_k + t.m);
+                gather_parts(from, t.a_k, &parts, inner, a);
+                let from = std::slice::from_raw_parts(t.b.add(start * t.b_k), (inner - 1) * t.b_k + t.n);
+                for j in (0..whole).step_by(width) {
+                    gather_columns(&from[j..], t.b_k, width, &mut b[..inner * width]);
+                    for part in &parts {
+                        let tile = Tile {
+                            k: inner,
+                            a: a.as_ptr().add(part.start * inner),
+                            a_row: 1,
+                            a_k: part.len(),
+                            b: b.as_ptr(),
+                            b_k: width,
+                            b_panel: 0,
+                            c: t.c.add(part.start * t.c_row + j),
+                            c_row: t.c_row,
+                            load: true,
+                        };
+                        F::tile(level, part.len(), vectors, &tile);
+                    }
+                }
+                strided(&Strided {
+                    m: t.m,
+                    n: t.n - whole,
+                    k: inner,
+                    a: t.a.add(start * t.a_k),
+                    a_row: 1,
+                    a_k: t.a_k,
+                    b: t.b.add(start * t.b_k + whole),
+                    b_k: t.b_k,
+                    c: t.c.add(whole),
+                    c_row: t.c_row,
+                    load: true,
+                });
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Key;
+
+    fn random(n: usize, seed: u64) -> Vec<f32> {
+        (0..n).map(|i| Key::new(seed).fold(i as u64).normal() as f32).collect()
+    }
+
+    fn cpu() -> f64 {
+        unsafe {
+            let mut t: libc::timespec = std::mem::zeroed();
+            libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t);
+            t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
+        }
+    }
+
+    /// `cargo test --release -p temper-engine --lib speed -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn speed() {
+        for (m, k, n) in [
+            (96, 128, 256),
+            (96, 128, 768),
+            (96, 384, 128),
+            (96, 256, 1536),
+            (96, 768, 256),
+            (96, 256, 4096),
+            (16, 256, 1536),
+            (8, 256, 1536),
+            (1, 256, 1536),
+        ] {
+            let (a, w) = (random(m * k, 1), random(k * n, 2));
+            let mut panels = Panels::<f32>::new(k, n);
+            for (i, panel) in panels.panels_mut().enumerate() {
+                Panels::fill(panel, i, k, n, &w);
+            }
+            let mut c = vec![0.0; m * n];
+            let mut best = f64::MAX;
+            let repeats = (200_000_000 / (m * k * n)).max(1);
+            for _ in 0..10 {
+                let start = cpu();
+                for _ in 0..repeats {
+                    packed(m, &a, k, &panels, &mut c, n, false);
+                }
+                best = best.min((cpu() - start) / repeats as f64);
+            }
+            println!("packed {m} x {k} x {n}: {:.1} GFLOP/s", 2e-9 * (m * k * n) as f64 / best);
+        }
+        for (t, out, inputs) in
+            [(4096, 256, 128), (4096, 768, 128), (4096, 128, 384), (4096, 1536, 256), (4096, 256, 768)]
+        {
+            let (dy, x) = (random(t * out, 1), random(t * inputs, 2));
+            let mut dw = vec![0.0f32; out * inputs];
+            let mut best = f64::MAX;
+            for _ in 0..10 {
+                let start = cpu();
+                let shared = crate::par::Shared::new(&mut dw);
+                let grad = crate::ops::linear::WeightGrad { dy: &dy, x: &x, out, inputs, dw: shared, db: None };
+                for i in 0..grad.pieces() {
+                    unsafe { grad.piece(i) };
+                }
+                best = best.min(cpu() - start);
+            }
+            println!("weight gradient {t} x {out} x {inputs}: {:.1} GFLOP/s", 2e-9 * (t * out * inputs) as f64 / best);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::simd::simd;
 /// Elements of logits that a thread has at a time.
 const LOGITS: usize = 1 << 18;
 /// Elements of logits that the backward has at a time, over all threads.
-const SUPER: usize = 1 << 22;
+const SUPER: usize = 1 << 20;
 
 /// Rows whose logits a thread computes at a time.
 fn chunk_rows(vocab: usize) -> usize {
@@ -101,14 +101,15 @@ impl<F: Real> Head<'_, F> {
         dweights: &mut [F],
     ) {
         let (width, vocab) = (self.weights.k, self.weights.n);
-        let most = (SUPER / vocab).max(chunk_rows(vocab)).min(targets.len());
+        let chunk = chunk_rows(vocab);
+        let most = (SUPER / vocab / chunk * chunk).max(chunk * 2 * rayon::current_num_threads()).min(targets.len());
         let dweights = Shared::new(dweights);
         let dhidden = Shared::new(dhidden);
         with_scratch(most * vocab, |buffer| {
             for start in (0..targets.len()).step_by(most.max(1)) {
                 let count = most.min(targets.len() - start);
                 let dlogits = Shared::new(buffer);
-                par::chunks(count, chunk_rows(vocab), |rows| {
+                par::chunks(count, chunk, |rows| {
                     let all = start + rows.start..start + rows.end;
                     // SAFETY: these rows belong to this task.
                     let (dlogits, dhidden) = unsafe { (dlogits.rows(&rows, vocab), dhidden.rows(&all, width)) };

@@ -2,15 +2,13 @@
 
 use std::ops::Range;
 
-use crate::kernels::product::{Panels, Strided, packed, strided};
+use crate::kernels::product::{Panels, Transposed, packed, transposed_product};
 use crate::par::Shared;
 use crate::real::Real;
 use crate::simd::simd;
 
 /// Rows of a weight's gradient that one thread computes at a time.
-pub const OUT_ROWS: usize = 48;
-/// Tokens whose contribution to a weight's gradient is added at a time.
-const TOKENS: usize = 256;
+pub const OUT_ROWS: usize = 192;
 
 /// `y = (residual or 0) + x W^T + b` for all rows of `x`; `w` holds `W^T`.
 pub fn forward<F: Real>(x: &[F], w: &Panels<F>, bias: Option<&[F]>, residual: Option<&[F]>, y: &mut [F]) {
@@ -62,24 +60,21 @@ impl<F: Real> WeightGrad<'_, F> {
     pub unsafe fn piece(&self, index: usize) {
         let rows = index * OUT_ROWS..((index + 1) * OUT_ROWS).min(self.out);
         let tokens = self.dy.len() / self.out;
-        debug_assert_eq!(self.x.len(), tokens * self.inputs);
-        for start in (0..tokens).step_by(TOKENS) {
-            let count = TOKENS.min(tokens - start);
-            let product = Strided {
+        assert!(self.dy.len() == tokens * self.out && self.x.len() == tokens * self.inputs);
+        assert!(self.dw.len() == self.out * self.inputs);
+        // SAFETY: inside the slices; rows of `dw` by the caller's promise.
+        unsafe {
+            transposed_product(&Transposed {
                 m: rows.len(),
                 n: self.inputs,
-                k: count,
-                a: self.dy[start * self.out + rows.start..].as_ptr(),
-                a_row: 1,
+                k: tokens,
+                a: self.dy.as_ptr().add(rows.start),
                 a_k: self.out,
-                b: self.x[start * self.inputs..].as_ptr(),
+                b: self.x.as_ptr(),
                 b_k: self.inputs,
                 c: self.dw.at(rows.start * self.inputs),
                 c_row: self.inputs,
-                load: true,
-            };
-            // SAFETY: inside the slices; rows of `dw` by the caller's promise.
-            unsafe { strided(&product) };
+            });
         }
         if let Some(db) = self.db {
             // SAFETY: by the caller's promise.
