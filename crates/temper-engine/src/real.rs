@@ -36,7 +36,7 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// `self * b + c`, rounded once if `FMA`, else twice.
     fn fma<const FMA: bool>(self, b: Self, c: Self) -> Self;
-    /// `e` to the power of `self`; written so that a loop over it becomes vector code. 0 for very negative arguments.
+    /// `e` to the power of `self`; written so that a loop over it becomes vector code. 0 for very negative arguments, NaN for NaN.
     fn exp<const FMA: bool>(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
@@ -122,7 +122,7 @@ impl Real for f32 {
     /// last place.
     #[inline(always)]
     fn exp<const FMA: bool>(self) -> f32 {
-        let x = if self < 88.0 { self } else { 88.0 };
+        let x = if self > 88.0 { 88.0 } else { self };
         let shifted = x.fma::<FMA>(LOG2_E, ROUND);
         let n = shifted - ROUND;
         let r = n.fma::<FMA>(-LN2_HIGH, x);
@@ -135,7 +135,7 @@ impl Real for f32 {
         let p = p.fma::<FMA>(r, 5e-1);
         let p = p.fma::<FMA>(r * r, r + 1.0);
         let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000));
-        if self > -87.3 { p * scale } else { 0.0 }
+        if self < -87.3 { 0.0 } else { p * scale }
     }
 
     #[inline(always)]
@@ -199,4 +199,32 @@ impl Real for f64 {
     }
 
     scratch!(f64, POOL_F64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_within_two_units_in_the_last_place() {
+        let check = |x: f32| {
+            let exact = f64::from(x).exp();
+            let unit = f64::from((exact as f32).next_up() - exact as f32);
+            for found in [Real::exp::<true>(x), Real::exp::<false>(x)] {
+                assert!((f64::from(found) - exact).abs() <= 2.0 * unit, "exp({x}) is {exact}, not {found}");
+            }
+        };
+        for i in -87_000..88_000 {
+            check(i as f32 * 0.001);
+        }
+        for x in [0.0, -0.0, 1e-30, -1e-10, 1.0] {
+            check(x);
+        }
+        assert_eq!(Real::exp::<true>(0.0f32), 1.0);
+        for x in [-100.0, f32::MIN, f32::NEG_INFINITY] {
+            assert_eq!(Real::exp::<true>(x), 0.0);
+        }
+        assert!(Real::exp::<true>(1000.0f32) > 1e38);
+        assert!(Real::exp::<true>(f32::NAN).is_nan());
+    }
 }

@@ -353,69 +353,109 @@ pub unsafe fn transposed_product<F: Real>(t: &Transposed<F>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::rng::Key;
 
-    fn random(n: usize, seed: u64) -> Vec<f32> {
-        (0..n).map(|i| Key::new(seed).fold(i as u64).normal() as f32).collect()
+    fn random<F: Real>(n: usize, seed: u64) -> Vec<F> {
+        (0..n).map(|i| F::from_f64(Key::new(seed).fold(i as u64).normal())).collect()
     }
 
-    fn cpu() -> f64 {
-        unsafe {
-            let mut t: libc::timespec = std::mem::zeroed();
-            libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t);
-            t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
+    /// `c[i, j] + sum_p a(i, p) b(p, j)` in f64, and in the order and rounding that every tile has.
+    fn naive<F: Real>(k: usize, c: F, a: impl Fn(usize) -> F, b: impl Fn(usize) -> F) -> (f64, F) {
+        let fused = level() != Level::Portable && std::mem::size_of::<F>() == 4;
+        (0..k).fold((c.to_f64(), c), |(exact, sum), p| {
+            let next = if fused { a(p).fma::<true>(b(p), sum) } else { a(p).fma::<false>(b(p), sum) };
+            (exact + a(p).to_f64() * b(p).to_f64(), next)
+        })
+    }
+
+    /// All kinds of products of one shape against [`naive`]: to the bit, and close to the exact value.
+    fn check<F: Real>(m: usize, k: usize, n: usize, load: bool) {
+        let (a, b, c) = (random::<F>(m * k, 1), random::<F>(k * n, 2), random::<F>(m * n, 3));
+        let start = |i: usize, j: usize| if load { c[i * n + j] } else { F::ZERO };
+        let tolerance = if std::mem::size_of::<F>() == 4 { 1e-6 } else { 1e-14 } * (k as f64 + 1.0);
+        let compare = |name: &str, result: &[F], start: &dyn Fn(usize, usize) -> F| {
+            for i in 0..m {
+                for j in 0..n {
+                    let (exact, expected) = naive(k, start(i, j), |p| a[i * k + p], |p| b[p * n + j]);
+                    let found = result[i * n + j];
+                    assert!((found.to_f64() - exact).abs() <= tolerance, "{name} [{i}, {j}]: {found:?}, not {exact}");
+                    if n - j > n % LANES {
+                        assert!(found == expected, "{name} [{i}, {j}]: {found:?}, not {expected:?}");
+                    }
+                }
+            }
+        };
+        let b_transposed: Vec<F> = (0..n * k).map(|x| b[x % k * n + x / k]).collect();
+        for transposed in [false, true] {
+            let mut panels = Panels::new(k, n);
+            for (index, panel) in panels.panels_mut().enumerate() {
+                if transposed {
+                    Panels::fill_transposed(panel, index, k, n, &b_transposed);
+                } else {
+                    Panels::fill(panel, index, k, n, &b);
+                }
+            }
+            let mut result = c.clone();
+            packed(m, &a, k, &panels, &mut result, n, load);
+            compare("packed", &result, &start);
+        }
+        let mut result = c.clone();
+        let operands = Strided {
+            m,
+            n,
+            k,
+            a: a.as_ptr(),
+            a_row: k,
+            a_k: 1,
+            b: b.as_ptr(),
+            b_k: n,
+            c: result.as_mut_ptr(),
+            c_row: n,
+            load,
+        };
+        // SAFETY: matrices of these sizes.
+        unsafe { strided(&operands) };
+        compare("strided", &result, &start);
+        let a_transposed: Vec<F> = (0..k * m).map(|x| a[x % m * k + x / m]).collect();
+        let mut result = c.clone();
+        let operands = Transposed {
+            m,
+            n,
+            k,
+            a: a_transposed.as_ptr(),
+            a_k: m,
+            b: b.as_ptr(),
+            b_k: n,
+            c: result.as_mut_ptr(),
+            c_row: n,
+        };
+        // SAFETY: matrices of these sizes.
+        unsafe { transposed_product(&operands) };
+        compare("transposed", &result, &|i, j| c[i * n + j]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn products_have_the_bits_of_the_plain_loop(m in 1usize..30, k in 1usize..40, n in 1usize..140, load: bool) {
+            check::<f32>(m, k, n, load);
+            check::<f64>(m, k, n, load);
         }
     }
 
-    /// `cargo test --release -p temper-engine --lib speed -- --ignored --nocapture`
     #[test]
-    #[ignore = "a measurement"]
-    fn speed() {
-        for (m, k, n) in [
-            (96, 128, 256),
-            (96, 128, 768),
-            (96, 384, 128),
-            (96, 256, 1536),
-            (96, 768, 256),
-            (96, 256, 4096),
-            (16, 256, 1536),
-            (8, 256, 1536),
-            (1, 256, 1536),
-        ] {
-            let (a, w) = (random(m * k, 1), random(k * n, 2));
-            let mut panels = Panels::<f32>::new(k, n);
-            for (i, panel) in panels.panels_mut().enumerate() {
-                Panels::fill(panel, i, k, n, &w);
-            }
-            let mut c = vec![0.0; m * n];
-            let mut best = f64::MAX;
-            let repeats = (200_000_000 / (m * k * n)).max(1);
-            for _ in 0..10 {
-                let start = cpu();
-                for _ in 0..repeats {
-                    packed(m, &a, k, &panels, &mut c, n, false);
-                }
-                best = best.min((cpu() - start) / repeats as f64);
-            }
-            println!("packed {m} x {k} x {n}: {:.1} GFLOP/s", 2e-9 * (m * k * n) as f64 / best);
-        }
-        for (t, out, inputs) in
-            [(4096, 256, 128), (4096, 768, 128), (4096, 128, 384), (4096, 1536, 256), (4096, 256, 768)]
-        {
-            let (dy, x) = (random(t * out, 1), random(t * inputs, 2));
-            let mut dw = vec![0.0f32; out * inputs];
-            let mut best = f64::MAX;
-            for _ in 0..10 {
-                let start = cpu();
-                let shared = crate::par::Shared::new(&mut dw);
-                let grad = crate::ops::linear::WeightGrad { dy: &dy, x: &x, out, inputs, dw: shared, db: None };
-                for i in 0..grad.pieces() {
-                    unsafe { grad.piece(i) };
-                }
-                best = best.min(cpu() - start);
-            }
-            println!("weight gradient {t} x {out} x {inputs}: {:.1} GFLOP/s", 2e-9 * (t * out * inputs) as f64 / best);
-        }
+    fn long_inner_dimensions_are_cut_without_a_trace() {
+        check::<f32>(13, 2 * INNER + 7, 67, true);
+        check::<f32>(1, INNER + 1, 300, false);
+        check::<f64>(3, INNER + 1, 20, true);
+    }
+
+    #[test]
+    fn parts_are_even() {
+        assert_eq!(even_parts(25, 12).collect::<Vec<_>>(), [0..9, 9..17, 17..25]);
+        assert_eq!(even_parts(0, 12).collect::<Vec<_>>(), [0..0]);
     }
 }

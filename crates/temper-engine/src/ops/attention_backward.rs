@@ -163,3 +163,85 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::attention::{self, Inputs};
+    use crate::ops::finite::{check, dot, random};
+    use crate::par::Shared;
+
+    /// Attention of one key-value head as its definition says; also what the forward returns.
+    fn naive(heads: Heads<f64>, len: usize, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
+        let (dim, group) = (heads.dim, heads.group);
+        let mut out = vec![0.0; q.len()];
+        for row in 0..len {
+            for g in 0..group {
+                let at = (row * group + g) * dim;
+                let keys = heads.first(row)..row + 1;
+                let score = |j: usize| dot(&q[at..at + dim], &k[j * dim..(j + 1) * dim]) * heads.scale;
+                let total: f64 = keys.clone().map(|j| score(j).exp()).sum();
+                for j in keys {
+                    for d in 0..dim {
+                        out[at + d] += score(j).exp() / total * v[j * dim + d];
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    #[allow(clippy::needless_pass_by_value)]
+    fn case(dim: usize, group: usize, len: usize, window: Option<usize>) {
+        let heads = Heads { dim, group, scale: 0.4, window };
+        let padded = heads.padded();
+        let q = random(len * group * dim, 1);
+        let (k, v, a) = (random(len * dim, 2), random(len * dim, 3), random(len * group * dim, 4));
+        let (mut keys, mut values) = (vec![0.0; keys_size(len, dim)], vec![0.0; len * padded]);
+        for t in 0..len {
+            pack_key(&mut keys, t, &k[t * dim..(t + 1) * dim]);
+            values[t * padded..t * padded + dim].copy_from_slice(&v[t * dim..(t + 1) * dim]);
+        }
+        let (mut out, mut sums) = (vec![0.0; q.len()], vec![0.0; len * group]);
+        let inputs = Inputs { heads, queries: &q, query_row: group * dim, position: 0, keys: &keys, values: &values };
+        let at = |r: usize, g: usize| (r * group + g) * dim..(r * group + g + 1) * dim;
+        let shared = Shared::new(&mut out);
+        // SAFETY: one thread, and heads of rows do not overlap.
+        attention::forward(&inputs, len, |r, g| unsafe { shared.range(at(r, g)) }, |r, g, s| sums[r * group + g] = s);
+        for (found, expected) in out.iter().zip(naive(heads, len, &q, &k, &v)) {
+            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        }
+        let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+        let [to_q, to_k, to_v] = [&mut dq, &mut dk, &mut dv].map(|d| Shared::new(d));
+        let row = |r: usize| r * dim..(r + 1) * dim;
+        backward(
+            heads,
+            len,
+            &Segment {
+                query: |r, g| &q[at(r, g)],
+                key: |r| &k[row(r)],
+                value: |r| &v[row(r)],
+                out: |r, g| &out[at(r, g)],
+                dout: |r, g| &a[at(r, g)],
+            },
+            |r, g| sums[r * group + g],
+            // SAFETY: as above.
+            |r, g| unsafe { to_q.range(at(r, g)) },
+            // SAFETY: as above.
+            |r| unsafe { to_k.range(row(r)) },
+            // SAFETY: as above.
+            |r| unsafe { to_v.range(row(r)) },
+        );
+        check("dq", &q, &dq, |q| dot(&naive(heads, len, q, &k, &v), &a));
+        check("dk", &k, &dk, |k| dot(&naive(heads, len, &q, k, &v), &a));
+        check("dv", &v, &dv, |v| dot(&naive(heads, len, &q, &k, v), &a));
+    }
+
+    #[test]
+    fn gradient() {
+        case(6, 2, 37, None);
+        case(16, 1, 5, None);
+        case(4, 3, 40, Some(9));
+        case(3, 30, 18, Some(1));
+    }
+}

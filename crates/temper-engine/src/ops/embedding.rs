@@ -28,3 +28,23 @@ pub fn backward<F: Real>(dx: &[F], ids: &[u32], width: usize, dtable: &mut [F]) 
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite::{check, dot, random};
+
+    #[test]
+    fn gradient() {
+        let (width, ids) = (70, [3, 0, 3, 1]);
+        let (table, a) = (random(4 * width, 1), random(ids.len() * width, 2));
+        let run = |table: &[f64]| {
+            let mut x = vec![0.0; ids.len() * width];
+            forward(table, &ids, width, &mut x);
+            x
+        };
+        let mut dtable = vec![0.0; table.len()];
+        backward(&a, &ids, width, &mut dtable);
+        check("dtable", &table, &dtable, |table| dot(&run(table), &a));
+    }
+}

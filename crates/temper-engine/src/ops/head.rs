@@ -206,3 +206,62 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite::{check, dot, random};
+
+    fn panels(k: usize, n: usize, fill: impl Fn(&mut [f64], usize)) -> Panels<f64> {
+        let mut panels = Panels::new(k, n);
+        panels.panels_mut().enumerate().for_each(|(i, panel)| fill(panel, i));
+        panels
+    }
+
+    #[test]
+    fn gradient() {
+        let (rows, width, vocab, inv_temperature) = (4, 5, 37, 1.3);
+        let (x, w) = (random(rows * width, 1), random(vocab * width, 2));
+        let targets = [3, 0, 36, 20];
+        let (a, b) = (random(rows, 3), [0.7, 0.0, -0.4, 1.1]);
+        let forward_panels = |w: &[f64]| panels(width, vocab, |p, i| Panels::fill_transposed(p, i, width, vocab, w));
+        let run = |x: &[f64], w: &[f64]| {
+            let stats = Head { weights: &forward_panels(w), inv_temperature }.stats(x, &targets);
+            let logprobs: Vec<f64> = stats.iter().map(|s| s.logprob).collect();
+            let entropy: Vec<f64> = stats.iter().map(|s| s.entropy).collect();
+            dot(&logprobs, &a) + dot(&entropy, &b)
+        };
+        let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
+        let plain = panels(vocab, width, |p, i| Panels::fill(p, i, vocab, width, &w));
+        let head = Head { weights: &forward_panels(&w), inv_temperature };
+        head.backward(&plain, &x, &targets, &a, Some(&b), &mut dx, &mut dw);
+        check("dhidden", &x, &dx, |x| run(x, &w));
+        check("dweights", &w, &dw, |w| run(&x, w));
+    }
+
+    #[test]
+    fn hand_computed() {
+        let soft = LogSoftmax::new(&[2.0f64.ln() * 2.0, 0.0, 0.0], 2.0);
+        assert!((soft.logprob(2.0f64.ln() * 2.0) - 0.5f64.ln()).abs() < 1e-15);
+        assert!((soft.logprob(0.0) - 0.25f64.ln()).abs() < 1e-15);
+        let weights = panels(1, 3, |p, i| Panels::fill_transposed(p, i, 1, 3, &[2.0f64.ln(), 0.0, 0.0]));
+        let head = Head { weights: &weights, inv_temperature: 1.0 };
+        let stats = head.stats(&[1.0, 1.0, 0.0], &[0, 1, 1]);
+        assert!((stats[0].entropy - 1.5 * 2.0f64.ln()).abs() < 1e-15);
+        assert!(stats[0].correct && !stats[1].correct);
+        assert!(!stats[2].correct, "of equal logits the first is the most probable one");
+    }
+
+    /// Of a large vocabulary in f32 against f64.
+    #[test]
+    fn large_logits_keep_their_precision() {
+        let logits: Vec<f64> = random(5000, 7).iter().map(|x| 30.0 * x + 200.0).collect();
+        let single: Vec<f32> = logits.iter().map(|x| *x as f32).collect();
+        let exact = LogSoftmax::new(&single.iter().map(|x| f64::from(*x)).collect::<Vec<_>>(), 0.9);
+        let found = LogSoftmax::new(&single, 0.9);
+        for (x, y) in single.iter().zip(&logits).step_by(97) {
+            let expected = exact.logprob(f64::from(*x));
+            assert!((f64::from(found.logprob(*x)) - expected).abs() < 1e-4, "{y}");
+        }
+    }
+}

@@ -100,3 +100,39 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite::{check, dot, random};
+
+    fn panels(k: usize, n: usize, fill: impl Fn(&mut [f64], usize)) -> Panels<f64> {
+        let mut panels = Panels::new(k, n);
+        panels.panels_mut().enumerate().for_each(|(i, panel)| fill(panel, i));
+        panels
+    }
+
+    #[test]
+    fn gradient() {
+        let (tokens, inputs, out) = (5, 7, 34);
+        let (x, w, b) = (random(tokens * inputs, 1), random(out * inputs, 2), random(out, 3));
+        let (residual, a) = (random(tokens * out, 4), random(tokens * out, 5));
+        let run = |x: &[f64], w: &[f64], b: &[f64], residual: &[f64]| {
+            let transposed = panels(inputs, out, |panel, i| Panels::fill_transposed(panel, i, inputs, out, w));
+            let mut y = vec![0.0; tokens * out];
+            forward(x, &transposed, Some(b), Some(residual), &mut y);
+            y
+        };
+        let plain = panels(out, inputs, |panel, i| Panels::fill(panel, i, out, inputs, &w));
+        let mut dx = vec![0.0; tokens * inputs];
+        backward_input(&a, &plain, &mut dx);
+        let (mut dw, mut db) = (vec![0.0; out * inputs], vec![0.0; out]);
+        let grad = WeightGrad { dy: &a, x: &x, out, inputs, dw: Shared::new(&mut dw), db: Some(Shared::new(&mut db)) };
+        // SAFETY: one thread.
+        (0..grad.pieces()).for_each(|i| unsafe { grad.piece(i) });
+        check("dx", &x, &dx, |x| dot(&run(x, &w, &b, &residual), &a));
+        check("dw", &w, &dw, |w| dot(&run(&x, w, &b, &residual), &a));
+        check("db", &b, &db, |b| dot(&run(&x, &w, b, &residual), &a));
+        check("dresidual", &residual, &a, |residual| dot(&run(&x, &w, &b, residual), &a));
+    }
+}

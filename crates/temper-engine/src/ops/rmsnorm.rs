@@ -54,3 +54,35 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite::{check, dot, random};
+
+    #[test]
+    fn gradient() {
+        let (rows, d, eps) = (3, 21, 0.01);
+        let (x, w, a) = (random(rows * d, 1), random(d, 2), random(rows * d, 3));
+        let run = |x: &[f64], w: &[f64]| {
+            let (mut y, mut inverse) = (vec![0.0; rows * d], vec![0.0; rows]);
+            forward(x, w, eps, &mut y, &mut inverse);
+            (y, inverse)
+        };
+        let (y, inverse) = run(&x, &w);
+        let mut copy = vec![0.0; rows * d];
+        again(&x, &w, &inverse, &mut copy);
+        assert_eq!(y, copy);
+        let (mut dx, mut dw) = (vec![0.0; rows * d], vec![0.0; d]);
+        backward(&x, &w, &inverse, &a, &mut dx, &mut dw);
+        check("dx", &x, &dx, |x| dot(&run(x, &w).0, &a));
+        check("dw", &w, &dw, |w| dot(&run(&x, w).0, &a));
+    }
+
+    #[test]
+    fn hand_computed() {
+        let (mut y, mut inverse) = ([0.0f32; 2], [0.0; 1]);
+        forward(&[3.0, 4.0], &[1.0, 2.0], 12.5, &mut y, &mut inverse);
+        assert_eq!((y, inverse), ([0.6, 1.6], [0.2]));
+    }
+}

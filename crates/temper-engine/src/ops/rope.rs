@@ -130,3 +130,85 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite::{check, dot, random};
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9 * b.abs().max(1e-9), "{a} is not {b}");
+    }
+
+    #[test]
+    fn gradient() {
+        let (dim, heads) = (10, 3);
+        let (x, a, angles) = (random(heads * dim, 1), random(heads * dim, 2), random(dim, 3));
+        let run = |x: &[f64]| {
+            let mut y = x.to_vec();
+            forward(&mut y, &angles);
+            y
+        };
+        let mut dx = a.clone();
+        backward(&mut dx, &angles);
+        check("dx", &x, &dx, |x| dot(&run(x), &a));
+    }
+
+    #[test]
+    fn a_half_is_rotated_with_the_other() {
+        let mut x = [1.0f64, 2.0, 3.0, 4.0];
+        forward(&mut x, &[0.0, 1.0, 1.0, 0.0]);
+        assert_eq!(x, [-3.0, 2.0, 1.0, 4.0]);
+    }
+
+    #[test]
+    fn linear_divides_all_frequencies() {
+        let rope = Rope { theta: 100.0, scaling: RopeScaling::Linear { factor: 4.0 } };
+        let (frequencies, factor) = frequencies(&rope, 4);
+        close(frequencies[0], 0.25);
+        close(frequencies[1], 0.025);
+        assert_eq!(factor, 1.0);
+    }
+
+    /// Wavelengths 2 pi, 2 pi sqrt(theta): the first is kept, the second stretched, a middle one blended.
+    #[test]
+    fn llama3_keeps_high_and_stretches_low_frequencies() {
+        let scaling = |original| RopeScaling::Llama3 {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: original,
+        };
+        let at = |original| frequencies(&Rope { theta: 1e4, scaling: scaling(original) }, 4).0;
+        assert_eq!(at(100)[0], 1.0);
+        close(at(100)[1], 0.01 / 8.0);
+        let keep = (1000.0 / (200.0 * PI) - 1.0) / 3.0;
+        close(at(1000)[1], (1.0 - keep) * 0.01 / 8.0 + keep * 0.01);
+    }
+
+    #[test]
+    fn yarn_blends_between_whole_dimensions() {
+        let scaling = |attention_factor, mscale, mscale_all_dim| RopeScaling::Yarn {
+            factor: 4.0,
+            original_max_position_embeddings: 64,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            attention_factor,
+            mscale,
+            mscale_all_dim,
+            truncate: true,
+        };
+        let rope = |scaling| Rope { theta: 100.0, scaling };
+        let (frequencies_found, factor) = frequencies(&rope(scaling(None, None, None)), 8);
+        // Dimensions of 32 and 1 rotations: 8 ln(64 / (2 pi 32)) / (2 ln 100) < 0 and 8 ln(64 / 2 pi) / (2 ln 100) = 2.016.
+        for (i, f) in frequencies_found.iter().enumerate() {
+            let plain = 100f64.powf(-(i as f64) / 4.0);
+            let stretched = (i as f64 / 3.0).min(1.0);
+            close(*f, plain * (stretched / 4.0 + 1.0 - stretched));
+        }
+        close(factor, 0.1 * 4f64.ln() + 1.0);
+        assert_eq!(frequencies(&rope(scaling(Some(0.7), None, None)), 8).1, 0.7);
+        let ratio = (0.2 * 4f64.ln() + 1.0) / (0.1 * 4f64.ln() + 1.0);
+        close(frequencies(&rope(scaling(None, Some(2.0), Some(1.0))), 8).1, ratio);
+    }
+}

@@ -31,3 +31,34 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite::{check, dot, random};
+
+    #[test]
+    fn gradient() {
+        let (rows, width) = (2, 19);
+        let (x, a) = (random(rows * 2 * width, 1), random(rows * width, 2));
+        let run = |x: &[f64]| {
+            let mut y = vec![0.0; rows * width];
+            forward(x, width, &mut y);
+            y
+        };
+        let (mut dx, mut y) = (vec![0.0; x.len()], vec![0.0; rows * width]);
+        backward(&x, width, &a, &mut dx, &mut y);
+        check("dgate_up", &x, &dx, |x| dot(&run(x), &a));
+        for (y, again) in run(&x).iter().zip(&y) {
+            assert!((y - again).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn large_gates_saturate() {
+        let mut y = [0.0f32; 3];
+        forward(&[-200.0, 200.0, 0.0, 2.0, 2.0, 2.0], 3, &mut y);
+        assert!(y[0] == 0.0 || y[0].abs() < 1e-30);
+        assert_eq!((y[1], y[2]), (400.0, 0.0));
+    }
+}
