@@ -18,7 +18,7 @@ use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Rej
 use temper_score::Scorer;
 use temper_train::{Cost, Progress, StageContext, StageOutcome, StageStatus};
 
-use crate::directory::{RECIPE_FILE, RunDir};
+use crate::directory::RunDir;
 use crate::error::RunError;
 use crate::evaluate::{self, Evaluated};
 use crate::ledger::Ledger;
@@ -36,17 +36,40 @@ pub enum Ending {
     Interrupted,
 }
 
+/// What a run needs before its first step, read and checked; nothing is written meanwhile.
+pub struct Inputs {
+    sources: Sources,
+    prepared: Prepared,
+    /// The model, where the recipe names a directory. The lab's base model may have to be made first.
+    given: Option<Loaded>,
+}
+
+impl Inputs {
+    /// Reads the model directory and every row, and builds every scorer.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file, row and field.
+    pub fn read(recipe: &Recipe) -> Result<Self, RunError> {
+        let sources = Sources::new(&recipe.lab);
+        let given = models::given(&recipe.model)?;
+        let chat = given.as_ref().is_none_or(|loaded| loaded.tokenizer.has_chat_template());
+        let prepared = prepare(recipe, &sources, chat)?;
+        Ok(Self { sources, prepared, given })
+    }
+}
+
 /// Runs `recipe` in `dir`, or goes on with what an earlier call left there.
 ///
 /// # Errors
-/// Bad input (before anything is trained), a failed stage, a full disk. What was saved stays usable.
+/// A failed stage, a full disk, a model that changed since the run began. What was saved stays usable.
 pub fn execute(
     recipe: &Recipe,
+    inputs: Inputs,
     dir: &RunDir,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<(Ending, RunSummary), RunError> {
-    let sources = Sources::new(&recipe.lab);
+    let Inputs { sources, prepared, given } = inputs;
     let ledger = Ledger::open(&dir.join("ledger.sqlite"))?;
     let mut summary = match RunSummary::read(&dir.path) {
         Ok(summary) => summary,
@@ -56,16 +79,18 @@ pub fn execute(
         "run",
         &json!({"name": recipe.name, "recipe": summary.recipe_digest, "seed": recipe.seed, "version": summary.temper_version}),
     )?;
-    let loaded = match models::resolve(&recipe.model, &sources, &recipe.lab, progress, stop)? {
-        Resolve::Ready(loaded) => *loaded,
-        Resolve::Interrupted => return Ok((Ending::Interrupted, summary)),
+    let loaded = match given {
+        Some(loaded) => loaded,
+        None => match models::lab_base(&sources, &recipe.lab, progress, stop)? {
+            Resolve::Ready(loaded) => *loaded,
+            Resolve::Interrupted => return Ok((Ending::Interrupted, summary)),
+        },
     };
     if let (Some(template), Ok(started)) =
         (loaded.tokenizer.chat_template(), dir.identity.started.parse::<jiff::Timestamp>())
     {
         template.pin_clock(started.as_second());
     }
-    let prepared = prepare(recipe, &sources, loaded.tokenizer.has_chat_template())?;
     let base_digest = loaded.model.digest();
     if !summary.base.digest.is_empty() && summary.base.digest != base_digest {
         return Err(RunError::Other(format!(
@@ -463,12 +488,4 @@ impl Run<'_> {
     fn save(&self) -> Result<(), RunError> {
         self.summary.write(&self.dir.path).map_err(|e| RunError::io(&self.dir.join(crate::summary::SUMMARY_FILE), e))
     }
-}
-
-/// The recipe that a run's directory was begun with.
-///
-/// # Errors
-/// The directory holds no run.
-pub fn recipe_of(dir: &Path) -> Result<Recipe, RunError> {
-    Ok(Recipe::load(&dir.join(RECIPE_FILE), &[])?)
 }

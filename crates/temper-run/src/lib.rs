@@ -18,7 +18,7 @@ pub mod summary;
 pub use directory::{Identity, Place, RECIPE_FILE, RunDir};
 pub use error::RunError;
 pub use evaluate::log_path;
-pub use execute::{Ending, execute, recipe_of};
+pub use execute::{Ending, Inputs, execute};
 pub use ledger::{Event, Ledger};
 pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, resolve};
 pub use plan::{Estimate, estimate};

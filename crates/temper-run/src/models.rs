@@ -62,13 +62,24 @@ pub fn resolve(
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Resolve, RunError> {
+    match given(model)? {
+        Some(loaded) => Ok(Resolve::Ready(Box::new(loaded))),
+        None => lab_base(sources, lab, progress, stop),
+    }
+}
+
+/// The model of a directory; `None` for the lab's base model.
+///
+/// # Errors
+/// As [`load_directory`]; a `lab:` name other than the base model's.
+pub(crate) fn given(model: &ModelRef) -> Result<Option<Loaded>, RunError> {
     let path = temper_recipe::expand_env(&model.path)?;
     match path.strip_prefix("lab:") {
-        Some("base") => lab_base(sources, lab, progress, stop),
+        Some("base") => Ok(None),
         Some(other) => Err(RunError::Other(format!(
             "model.path: the lab has no model `{other}`. Use `{LAB_BASE}`, or a Hugging Face model directory"
         ))),
-        None => load_directory(Path::new(&path)).map(|loaded| Resolve::Ready(Box::new(loaded))),
+        None => load_directory(Path::new(&path)).map(Some),
     }
 }
 
@@ -131,7 +142,8 @@ pub(crate) fn lab_config(lab: &Lab, tokenizer: &Tokenizer) -> ModelConfig {
     config
 }
 
-fn lab_base(
+/// The lab's base model: from the cache, or pre-trained now.
+pub(crate) fn lab_base(
     sources: &Sources,
     lab: &Lab,
     progress: &mut dyn Progress,

@@ -1,7 +1,6 @@
 //! What a recipe will cost, before it runs: tokens, FLOPs, memory. Bounds from the rows as they are tokenised.
 
 use std::fmt;
-use std::path::Path;
 
 use serde::Serialize;
 use temper_data::Row;
@@ -104,7 +103,7 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
         let cached = models::lab_base_dir(world).join(models::COST_FILE).exists();
         (config, tokenizer, Some(Pretraining { tokens, flops, cached }))
     } else {
-        let loaded = models::load_directory(Path::new(&path))?;
+        let loaded = models::load_directory(std::path::Path::new(&path))?;
         (loaded.model.config().clone(), loaded.tokenizer, None)
     };
     let prepared = prepare(recipe, &sources, tokenizer.has_chat_template())?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use temper_recipe::Recipe;
 use temper_run::summary::{ArmStatus, RunSummary};
-use temper_run::{Ending, Place, RunDir};
+use temper_run::{Ending, Inputs, Place, RunDir};
 
 use crate::args::{Common, RunArgs};
 use crate::bars::Bars;
@@ -18,7 +18,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs a recipe file.
 pub fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
-    let recipe = Recipe::load(&args.recipe, &args.common.set)?;
+    let recipe = Recipe::load_with(&args.recipe, &args.common.set, &temper_score::known_types())?;
     execute(recipe, &args.common, &format!("temper run {}", args.recipe.display()))
 }
 
@@ -37,6 +37,7 @@ pub fn execute(mut recipe: Recipe, common: &Common, command: &str) -> Result<Exi
         None => Place::New(common.out.clone()),
     };
     let stop = interrupt::flag()?;
+    let inputs = Inputs::read(&recipe)?;
     let dir = RunDir::open(&recipe, &place)?;
     let again = format!(
         "{command}{}{} --resume={}",
@@ -46,7 +47,7 @@ pub fn execute(mut recipe: Recipe, common: &Common, command: &str) -> Result<Exi
     );
     eprintln!("Run directory: {}", dir.path.display());
     let mut bars = Bars::new();
-    let (ending, summary) = match temper_run::execute(&recipe, &dir, &mut bars, stop) {
+    let (ending, summary) = match temper_run::execute(&recipe, inputs, &dir, &mut bars, stop) {
         Ok(done) => done,
         Err(error) => {
             eprintln!("What was done so far is kept in {}. To go on from there: {again}", dir.path.display());
