@@ -40,63 +40,77 @@ impl Op {
     }
 }
 
+/// Largest intermediate result of chains and stories. A model of a million parameters meets each sum often enough to learn it.
+const MOST: i64 = 25;
+
+/// A small operand.
+fn operand(rng: &mut Rng) -> i64 {
+    rng.range(1, 5)
+}
+
 /// Start, then pairs of operation and operand.
 pub(super) fn draw_chain(rng: &mut Rng) -> Drawn {
     let count = if rng.chance(0.4) { 2 } else { 3 };
-    let start = rng.range(2, 30);
-    let mut core = vec![start];
-    let mut value = start;
+    let mut value = rng.range(2, 20);
+    let mut core = vec![value];
     for _ in 0..count {
-        let (code, operand) = loop {
-            let code = rng.weighted(&[0.4, 0.35, 0.25]) as i64;
-            let operand = if code == 2 { rng.range(2, 3) } else { rng.range(1, 9) };
-            if (0..=99).contains(&Op::of(code).apply(value, operand)) {
-                break (code, operand);
+        let (code, n) = loop {
+            let code = rng.weighted(&[0.4, 0.4, 0.2]) as i64;
+            let n = if code == 2 { 2 } else { operand(rng) };
+            if (0..=MOST).contains(&Op::of(code).apply(value, n)) && (code < 2 || value <= 10) {
+                break (code, n);
             }
         };
-        value = Op::of(code).apply(value, operand);
-        core.extend([code, operand]);
+        value = Op::of(code).apply(value, n);
+        core.extend([code, n]);
     }
     (core, Vec::new())
 }
 
 /// Had, got, given away, and sometimes got again.
 pub(super) fn draw_story(rng: &mut Rng) -> Drawn {
-    let had = rng.range(5, 60);
-    let got = rng.range(2, 9);
-    let gave = rng.range(1, 9.min(had));
-    let again = if rng.chance(0.5) { 0 } else { rng.range(2, 9) };
-    (vec![had, got, gave, again], vec![rng.below(NAMES.len()) as i64, rng.below(THINGS.len()) as i64])
+    let again = if rng.chance(0.5) { 0 } else { operand(rng) };
+    (vec![rng.range(5, 18), operand(rng), operand(rng), again], vec![some_name(rng), some_thing(rng)])
 }
 
 /// Start, then pairs of operation (no products) and operand.
 pub(super) fn draw_long(rng: &mut Rng) -> Drawn {
-    let mut value = rng.range(5, 40);
+    let mut value = rng.range(5, 18);
     let mut core = vec![value];
     for _ in 0..rng.range(4, 5) {
-        let operand = rng.range(1, 9);
-        let code = if value < 10 { 0 } else { rng.range(0, 1) };
-        value = Op::of(code).apply(value, operand);
-        core.extend([code, operand]);
+        let n = operand(rng);
+        let code = if value < 6 { 0 } else { i64::from(value > MOST - 6 || rng.chance(0.5)) };
+        value = Op::of(code).apply(value, n);
+        core.extend([code, n]);
     }
     (core, Vec::new())
 }
 
-/// Total, people, more.
+/// Total, people, more, given away.
 pub(super) fn draw_share(rng: &mut Rng) -> Drawn {
-    let (people, each) = (rng.range(2, 5), rng.range(2, 12));
-    (vec![people * each, people, rng.range(2, 9)], vec![rng.below(NAMES.len()) as i64, rng.below(THINGS.len()) as i64])
+    let (people, each) = (rng.range(2, 4), rng.range(2, 8));
+    (vec![people * each, people, operand(rng), rng.range(1, 2)], vec![some_name(rng), some_thing(rng)])
 }
 
-/// One's things, how many more the other has.
+/// One's things, how many more the second has, how many less the third.
 pub(super) fn draw_compare(rng: &mut Rng) -> Drawn {
-    let who = rng.distinct(NAMES.len(), 2);
-    (vec![rng.range(3, 40), rng.range(2, 9)], vec![who[0] as i64, who[1] as i64, rng.below(THINGS.len()) as i64])
+    let who = rng.distinct(NAMES.len(), 3);
+    let mut colour: Vec<i64> = who.into_iter().map(|w| w as i64).collect();
+    colour.push(some_thing(rng));
+    (vec![rng.range(5, 18), operand(rng), operand(rng)], colour)
 }
 
 /// Hour, hours to wait, hours it lasts.
 pub(super) fn draw_clock(rng: &mut Rng) -> Drawn {
-    (vec![rng.range(1, 12), rng.range(2, 9), rng.range(1, 6)], vec![rng.below(super::week::EVENTS.len()) as i64])
+    (vec![rng.range(1, 12), operand(rng), operand(rng)], vec![rng.below(super::week::EVENTS.len()) as i64])
+}
+
+fn some_name(rng: &mut Rng) -> i64 {
+    rng.below(NAMES.len()) as i64
+}
+
+fn some_thing(rng: &mut Rng) -> i64 {
+    rng.below(THINGS.len()) as i64
 }
 
 fn operations(core: &[i64]) -> impl Iterator<Item = (Op, i64)> + '_ {
@@ -110,10 +124,8 @@ fn order_sentence(op: Op, operand: i64, lang: Lang) -> String {
         (Op::Add, n, Lang::Zh) => format!("加{n}。"),
         (Op::Subtract, n, Lang::En) => format!("Subtract {n}."),
         (Op::Subtract, n, Lang::Zh) => format!("减{n}。"),
-        (Op::Times, 2, Lang::En) => "Double it.".into(),
-        (Op::Times, 2, Lang::Zh) => "翻两倍。".into(),
-        (Op::Times, _, Lang::En) => "Triple it.".into(),
-        (Op::Times, _, Lang::Zh) => "翻三倍。".into(),
+        (Op::Times, _, Lang::En) => "Double it.".into(),
+        (Op::Times, _, Lang::Zh) => "翻倍。".into(),
     }
 }
 
@@ -159,24 +171,28 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
         }
         Family::Share => {
             let (who, what) = (name(0), thing(1));
-            let (total, people, more) = (core[0], core[1], core[2]);
+            let (total, people, more, gave) = (core[0], core[1], core[2], core[3]);
             match lang {
                 Lang::En => format!(
-                    "{people} friends share {total} {what} equally. {who} is one of them and buys {more} more. How many {what} has {who}?"
+                    "{people} friends share {total} {what}. {who} is one of them, buys {more} more, gives away {gave}. How many {what} now?"
                 ),
                 Lang::Zh => {
-                    format!("{people}个朋友平分{total}个{what}。{who}是其中一个，又买了{more}个。{who}有几个{what}？")
+                    format!(
+                        "{people}个朋友平分{total}个{what}。{who}分到后又买了{more}个，送出{gave}个。现在有几个{what}？"
+                    )
                 }
             }
         }
         Family::Compare => {
-            let (one, two, what) = (name(0), name(1), thing(2));
-            let (has, more) = (core[0], core[1]);
+            let (one, two, three, what) = (name(0), name(1), name(2), thing(3));
+            let (has, more, less) = (core[0], core[1], core[2]);
             match lang {
-                Lang::En => {
-                    format!("{one} has {has} {what}. {two} has {more} more than {one}. How many have they together?")
+                Lang::En => format!(
+                    "{one} has {has} {what}. {two} has {more} more than {one}. {three} has {less} less than {two}. How many has {three}?"
+                ),
+                Lang::Zh => {
+                    format!("{one}有{has}个{what}。{two}比{one}多{more}个。{three}比{two}少{less}个。{three}有几个？")
                 }
-                Lang::Zh => format!("{one}有{has}个{what}。{two}比{one}多{more}个。两人一共有几个？"),
             }
         }
         _ => {
@@ -217,12 +233,13 @@ pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec
             if core[3] > 0 { sum(value, '+', core[3], value + core[3], false) } else { value }
         }
         Family::Share => {
-            let each = sum(core[0], '/', core[1], core[0] / core[1], false);
-            sum(each, '+', core[2], each + core[2], false)
+            let mut value = sum(core[0], '/', core[1], core[0] / core[1], false);
+            value = sum(value, '+', core[2], value + core[2], false);
+            sum(value, '-', core[3], value - core[3], false)
         }
         Family::Compare => {
-            let other = sum(core[0], '+', core[1], core[0] + core[1], false);
-            sum(core[0], '+', other, core[0] + other, false)
+            let second = sum(core[0], '+', core[1], core[0] + core[1], false);
+            sum(second, '-', core[2], second - core[2], false)
         }
         _ => {
             let start = sum(core[0], '+', core[1], core[0] + core[1], true);

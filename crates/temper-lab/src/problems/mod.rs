@@ -54,9 +54,9 @@ pub(crate) enum Family {
     Week,
     /// Unfamiliar: a longer chain in one sentence.
     Long,
-    /// Unfamiliar: equal shares, then more.
+    /// Unfamiliar: equal shares, then more and less.
     Share,
-    /// Unfamiliar: two people's things together.
+    /// Unfamiliar: one has more than another, a third less.
     Compare,
     /// Unfamiliar: who is the oldest or the youngest, told both ways round.
     Age,
@@ -300,10 +300,10 @@ mod tests {
         );
         check(
             Family::Order,
-            &[1, 2, 0, 1, 0, 1],
+            &[1, 2, 0, 1, 0, 0, 0, 1],
             &[],
             "Carl is taller than Anna. Ben is taller than Carl. Who is the tallest?",
-            "Ben>Carl. Carl>Anna. So Ben is the tallest.",
+            "Carl > Anna. Ben > Carl. So Ben is the tallest.",
             "Ben",
         );
         check(
@@ -311,14 +311,14 @@ mod tests {
             &[1, 4, 3, 8, 5, 9],
             &[],
             "How many of 3, 8, 5, 9 are greater than 4?",
-            "3 no. 8 yes. 5 yes. 9 yes. Total 3.",
+            "3>4 no,0. 8>4 yes,1. 5>4 yes,2. 9>4 yes,3.",
             "3",
         );
         check(
             Family::Week,
             &[0, 5, 2],
             &[0],
-            "Today is Monday. The party is in 5 days, but it moves 2 days later. What day is the party?",
+            "Today is Monday. The party is in 5 days, but moves 2 days later. What day is the party?",
             "First Monday+5=Saturday. Then Saturday+2=Monday.",
             "Monday",
         );

@@ -4,16 +4,23 @@ use super::{Answer, Family, Pen, Problem, Voice};
 use crate::lexicon::{Lang, NAMES};
 use crate::rng::Rng;
 
-/// Core: the people from the top down, then the order in which the links are told, then for each link whether it is told
-/// from the lower one (`Age` only), then whether the top is asked for. Laid out as
-/// `[people…, told…, (reversed…,) top]`; with `n` people there are `n - 1` links.
+/// Core: the people from the top down, then the links in the order in which they are told (link `i` is between person `i` and the
+/// next), then for each link whether it is told from the lower one, then whether the top is asked for:
+/// `[n people…, n - 1 links…, n - 1 reversed…, top]`. `Order` is told from the top down or from the bottom up, always from the
+/// upper one; `Age` in any order and both ways round.
 pub(super) fn draw(family: Family, rng: &mut Rng) -> (Vec<i64>, Vec<i64>) {
-    let n = if family == Family::Age || rng.chance(0.5) { 4 } else { 3 };
+    let n = if rng.chance(0.5) { 4 } else { 3 };
     let mut core: Vec<i64> = rng.distinct(NAMES.len(), n).into_iter().map(|p| p as i64).collect();
-    core.extend(rng.distinct(n - 1, n - 1).into_iter().map(|l| l as i64));
+    let mut links: Vec<i64> = (0..n as i64 - 1).collect();
+    let mut reversed = vec![0; n - 1];
     if family == Family::Age {
-        core.extend((0..n - 1).map(|_| rng.range(0, 1)));
+        rng.shuffle(&mut links);
+        reversed.fill_with(|| rng.range(0, 1));
+    } else if rng.chance(0.5) {
+        links.reverse();
     }
+    core.extend(links);
+    core.extend(reversed);
     core.push(rng.range(0, 1));
     (core, Vec::new())
 }
@@ -27,13 +34,11 @@ struct Parts<'a> {
 
 fn parts(problem: &Problem) -> Parts<'_> {
     let core = &problem.core;
-    let links = if problem.family == Family::Age { 2 } else { 1 };
-    // len = n + links * (n - 1) + 1
-    let n = (core.len() - 1 + links) / (links + 1);
+    let n = core.len().div_ceil(3);
     Parts {
         people: &core[..n],
         told: &core[n..2 * n - 1],
-        reversed: &core[2 * n - 1..core.len() - 1],
+        reversed: &core[2 * n - 1..3 * n - 2],
         top: core[core.len() - 1] == 1,
     }
 }
@@ -78,15 +83,16 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
     sentences.join(lang.say(" ", ""))
 }
 
-/// The steps: the links from the top down, then the end that is asked for.
+/// The steps: the links as they are told, the upper one first, then the end that is asked for.
 pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec<String>, Answer) {
     let p = parts(problem);
     let all = people(problem);
     let name = |person: usize| NAMES[person].text(voice.asked);
     let mut written = Vec::new();
-    for link in 0..all.len() - 1 {
-        let end = voice.step(link).say(".", "。");
-        written.push(format!("{}>{}{end}", name(all[link]), name(all[link + 1])));
+    for link in p.told.iter().map(|link| *link as usize) {
+        let (upper, lower) = (name(all[link]), name(all[link + 1]));
+        let lang = voice.step(written.len());
+        written.push(lang.say(format!("{upper} > {lower}."), format!("{upper}>{lower}。")));
     }
     let truth = if p.top { all[0] } else { all[all.len() - 1] };
     let who = pen.person(truth, &all);

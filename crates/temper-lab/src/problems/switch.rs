@@ -32,7 +32,7 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
     sentences.join(lang.say(" ", ""))
 }
 
-/// The steps: the state after each person.
+/// The steps: what each person does and the state after it.
 pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec<String>, Answer) {
     let mut on = problem.core[0] == 1;
     let mut written = Vec::new();
@@ -40,7 +40,12 @@ pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec
         on = pen.flag(on ^ (pair[1] == 1));
         let lang = voice.step(written.len());
         let (name, power) = (NAMES[pair[0] as usize].text(voice.asked), Answer::Power(on).text(lang));
-        written.push(lang.say(format!("{name} {power}."), format!("{name}后{power}。")));
+        written.push(match (lang, pair[1] == 1) {
+            (Lang::En, true) => format!("{name} presses, {power}."),
+            (Lang::En, false) => format!("{name} waits, {power}."),
+            (Lang::Zh, true) => format!("{name}按，{power}。"),
+            (Lang::Zh, false) => format!("{name}等，{power}。"),
+        });
     }
     (written, Answer::Power(on))
 }

@@ -10,8 +10,8 @@ pub(super) const EVENTS: [Both; 4] =
 
 /// Core: today, days until the event, days it moves (negative for earlier). Colour: the event.
 pub(super) fn draw(rng: &mut Rng) -> (Vec<i64>, Vec<i64>) {
-    let moves = rng.range(1, 6) * if rng.chance(0.5) { 1 } else { -1 };
-    (vec![rng.range(0, 6), rng.range(2, 9), moves], vec![rng.below(EVENTS.len()) as i64])
+    let moves = rng.range(1, 4) * if rng.chance(0.5) { 1 } else { -1 };
+    (vec![rng.range(0, 6), rng.range(1, 4), moves], vec![rng.below(EVENTS.len()) as i64])
 }
 
 /// The question.
@@ -23,8 +23,9 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
             let way = if moves > 0 { "later" } else { "earlier" };
             let by = moves.abs();
             let days = if by == 1 { "day" } else { "days" };
+            let waits = if wait == 1 { "day" } else { "days" };
             format!(
-                "Today is {today}. The {event} is in {wait} days, but it moves {by} {days} {way}. What day is the {event}?"
+                "Today is {today}. The {event} is in {wait} {waits}, but moves {by} {days} {way}. What day is the {event}?"
             )
         }
         Lang::Zh => {
