@@ -22,12 +22,18 @@ fn start(args: &SingleArgs, kind: &str, rewards: &[String]) -> Result<ExitCode, 
     let mut overrides = args.common.set.clone();
     overrides.extend(args.max_steps.map(|steps| format!("max_steps={steps}")));
     overrides.extend(args.learning_rate.map(|rate| format!("learning_rate={rate}")));
+    let mut names = Vec::with_capacity(rewards.len());
+    for (index, reward) in rewards.iter().enumerate() {
+        let (name, weight) = reward.split_once('=').map_or((reward.as_str(), None), |(name, weight)| (name, Some(weight)));
+        names.push(name.to_owned());
+        overrides.extend(weight.map(|weight| format!("rewards.{index}.weight={weight}")));
+    }
     let single = SingleStage {
         name: kind,
         model: &args.model,
         data: &args.data,
         columns: columns(&args.columns)?,
-        rewards,
+        rewards: &names,
         overrides: &overrides,
     };
     let recipe = if kind == "sft" { Recipe::single_sft(&single)? } else { Recipe::single_grpo(&single)? };
