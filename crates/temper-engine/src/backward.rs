@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::forward::heads;
+use crate::kernels::columns::{Columns, Side};
 use crate::model::Model;
 use crate::ops::attention_backward::{self, Segment};
 use crate::ops::linear::{self, WeightGrad};
@@ -98,70 +99,72 @@ fn feed_forward<F: Real>(view: &View<F>, b: &mut Backward<F>, grads: &mut [F]) {
     let tokens = b.dx.len() / d;
     for start in (0..tokens).step_by(block_rows()) {
         let block = start..(start + block_rows()).min(tokens);
-        let dx = &b.dx;
-        let [dmiddle, normed, activated, dgate_up, dattended] =
-            [&mut b.dmiddle, &mut b.normed, &mut b.activated, &mut b.dgate_up, &mut b.dattended]
-                .map(|buffer| Shared::new(buffer));
-        with_partials(block.clone(), d, &mut b.partial, |rows, dnorm| {
-            let local = rows.start - start..rows.end - start;
+        let (n, dx) = (block.len(), &b.dx);
+        let [dmiddle, dattended] = [&mut b.dmiddle, &mut b.dattended].map(|buffer| Shared::new(buffer));
+        let c = &mut b.columns;
+        let dx_columns = c.dx.prepare(Side::Left, d, n);
+        let activated_columns = c.activated.prepare(Side::Right, f, n);
+        let dgate_up_columns = c.dgate_up.prepare(Side::Left, 2 * f, n);
+        let normed_columns = c.normed2.prepare(Side::Right, d, n);
+        let dmiddle_columns = c.dmiddle.prepare(Side::Left, d, n);
+        let attended_columns = c.attended.prepare(Side::Right, q, n);
+        with_partials(block, d, &mut b.partial, |rows, dnorm| {
+            let first = rows.start - start;
             // SAFETY: each row belongs to one task.
-            let (dmiddle, normed, activated, dgate_up, dattended) = unsafe {
-                (
-                    dmiddle.rows(&rows, d),
-                    normed.rows(&local, d),
-                    activated.rows(&local, f),
-                    dgate_up.rows(&local, 2 * f),
-                    dattended.rows(&rows, q),
-                )
-            };
+            let (dmiddle, dattended) = unsafe { (dmiddle.rows(&rows, d), dattended.rows(&rows, q)) };
             let dx = par::rows(dx, &rows, d);
             let middle = par::rows(&layer.middle, &rows, d);
             let inverse = &layer.inverse2[rows.clone()];
-            with_scratch(rows.len() * (f + d), |scratch| {
-                let (dactivated, dnormed) = scratch.split_at_mut(rows.len() * f);
+            let (wide, narrow) = (rows.len() * f, rows.len() * d);
+            with_scratch(4 * wide + narrow, |scratch| {
+                let (dactivated, rest) = scratch.split_at_mut(wide);
+                let (activated, rest) = rest.split_at_mut(wide);
+                let (dgate_up, dnormed) = rest.split_at_mut(2 * wide);
                 linear::backward_input(dx, &panels.down, dactivated);
                 let gate_up = par::rows(&layer.gate_up, &rows, 2 * f);
                 swiglu::backward(gate_up, f, dactivated, dgate_up, activated);
                 linear::backward_input(dgate_up, &panels.gate_up, dnormed);
                 dmiddle.copy_from_slice(dx);
                 rmsnorm::backward(middle, norm, inverse, dnormed, dmiddle, dnorm);
-                rmsnorm::again(middle, norm, inverse, normed);
                 linear::backward_input(dmiddle, &panels.o, dattended);
+                let normed = dnormed;
+                rmsnorm::again(middle, norm, inverse, normed);
+                // SAFETY: as above.
+                unsafe {
+                    dx_columns.write(first, dx);
+                    activated_columns.write(first, activated);
+                    dgate_up_columns.write(first, dgate_up);
+                    normed_columns.write(first, normed);
+                    dmiddle_columns.write(first, dmiddle);
+                    attended_columns.write(first, par::rows(&layer.attended, &rows, q));
+                }
             });
         });
         rmsnorm::add_rows(&b.partial, &mut grads[places.norm2.clone()]);
-        let n = block.len();
+        let c = &b.columns;
         weight_grads(
             grads,
-            n,
             &[
-                (par::rows(&b.dx, &block, d), &b.activated[..n * f], &places.down, &places.down_bias),
-                (&b.dgate_up[..n * 2 * f], &b.normed[..n * d], &places.gate_up, &places.gate_up_bias),
-                (par::rows(&b.dmiddle, &block, d), par::rows(&layer.attended, &block, q), &places.o, &places.o_bias),
+                (&c.dx, &c.activated, &places.down, &places.down_bias),
+                (&c.dgate_up, &c.normed2, &places.gate_up, &places.gate_up_bias),
+                (&c.dmiddle, &c.attended, &places.o, &places.o_bias),
             ],
         );
     }
 }
 
-type WeightPart<'a, F> = (&'a [F], &'a [F], &'a Range<usize>, &'a Option<Range<usize>>);
+type WeightPart<'a, F> = (&'a Columns<F>, &'a Columns<F>, &'a Range<usize>, &'a Option<Range<usize>>);
 
 /// Adds the gradients of weights (and biases), given the gradient of the output, the input and the place of each.
-fn weight_grads<F: Real>(grads: &mut [F], tokens: usize, parts: &[WeightPart<F>]) {
-    if tokens == 0 {
-        return;
-    }
+fn weight_grads<F: Real>(grads: &mut [F], parts: &[WeightPart<F>]) {
     let grads = Shared::new(grads);
     let mut jobs = Vec::new();
     for &(dy, x, place, bias) in parts {
         // SAFETY: places of different tensors are disjoint.
         let at = |range: &Range<usize>| Shared::new(unsafe { grads.range(range.clone()) });
-        let (dw, db) = (at(place), bias.as_ref().map(at));
-        jobs.push(WeightGrad { dy, x, out: dy.len() / tokens, inputs: x.len() / tokens, dw, db });
+        jobs.push(WeightGrad { dy, x, dw: at(place), db: bias.as_ref().map(at) });
     }
-    let pieces: Vec<(usize, usize)> =
-        jobs.iter().enumerate().flat_map(|(i, job)| (0..job.pieces()).map(move |piece| (i, piece))).collect();
-    // SAFETY: each piece has its own rows.
-    par::tasks(pieces.len(), |i| unsafe { jobs[pieces[i].0].piece(pieces[i].1) });
+    linear::add_weight_grads(&jobs);
 }
 
 /// Attention: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
@@ -219,13 +222,14 @@ fn attention_inputs<F: Real>(view: &View<F>, positions: &[usize], b: &mut Backwa
     for start in (0..positions.len()).step_by(block_rows()) {
         let block = start..(start + block_rows()).min(positions.len());
         let dmiddle = &b.dmiddle;
-        let [dx, dqkv, normed] = [&mut b.dx, &mut b.dqkv, &mut b.normed].map(|buffer| Shared::new(buffer));
-        with_partials(block.clone(), partial_width, &mut b.partial, |rows, partial| {
+        let [dx, dqkv] = [&mut b.dx, &mut b.dqkv].map(|buffer| Shared::new(buffer));
+        let dqkv_columns = b.columns.dqkv.prepare(Side::Left, width, block.len());
+        let normed_columns = b.columns.normed1.prepare(Side::Right, d, block.len());
+        with_partials(block, partial_width, &mut b.partial, |rows, partial| {
             let (dnorm, dqk_norm) = partial.split_at_mut(d);
             let (dq_norm, dk_norm) = dqk_norm.split_at_mut(dim);
-            let local = rows.start - start..rows.end - start;
             // SAFETY: each row belongs to one task.
-            let (dx, dqkv, normed) = unsafe { (dx.rows(&rows, d), dqkv.rows(&rows, width), normed.rows(&local, d)) };
+            let (dx, dqkv) = unsafe { (dx.rows(&rows, d), dqkv.rows(&rows, width)) };
             with_scratch(q + kv + rows.len() * d, |scratch| {
                 let (dhead, dnormed) = scratch.split_at_mut(q + kv);
                 for (row, dqkv) in rows.clone().zip(dqkv.chunks_exact_mut(width)) {
@@ -244,7 +248,13 @@ fn attention_inputs<F: Real>(view: &View<F>, positions: &[usize], b: &mut Backwa
                 linear::backward_input(dqkv, &panels.qkv, dnormed);
                 dx.copy_from_slice(par::rows(dmiddle, &rows, d));
                 rmsnorm::backward(x, norm, inverse, dnormed, dx, dnorm);
+                let normed = dnormed;
                 rmsnorm::again(x, norm, inverse, normed);
+                // SAFETY: as above.
+                unsafe {
+                    dqkv_columns.write(rows.start - start, dqkv);
+                    normed_columns.write(rows.start - start, normed);
+                }
             });
         });
         for partial in b.partial.chunks_exact(partial_width) {
@@ -254,7 +264,6 @@ fn attention_inputs<F: Real>(view: &View<F>, positions: &[usize], b: &mut Backwa
                 linear::add(&partial[d + dim..], &mut grads[k_norm.clone()]);
             }
         }
-        let (dqkv, normed) = (par::rows(&b.dqkv, &block, width), &b.normed[..block.len() * d]);
-        weight_grads(grads, block.len(), &[(dqkv, normed, &places.qkv, &places.qkv_bias)]);
+        weight_grads(grads, &[(&b.columns.dqkv, &b.columns.normed1, &places.qkv, &places.qkv_bias)]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::forward::{self, LayerView};
-use crate::ops::head::Head;
+use crate::ops::head::{Head, Rows};
 use crate::ops::rope::Table;
 use crate::rng::Key;
 use crate::simd::simd;
@@ -281,15 +281,16 @@ impl<F: Real> Model<F> {
             };
             let (dlogprobs, dentropy) = (pick(&d.logprobs), d.entropy.as_deref().map(pick));
             fit(&mut work.backward.dhidden, rows.hidden.len());
-            self.head(temperature).backward(
-                &self.backward_panels().head,
-                &rows.hidden,
-                &rows.targets,
-                &dlogprobs,
-                dentropy.as_deref(),
-                &mut work.backward.dhidden,
-                &mut grads.values[self.places.head.clone()],
-            );
+            let rows = Rows {
+                hidden: &rows.hidden,
+                targets: &rows.targets,
+                dlogprob: &dlogprobs,
+                dentropy: dentropy.as_deref(),
+            };
+            let dweights = &mut grads.values[self.places.head.clone()];
+            let b = &mut work.backward;
+            let transposed = &self.backward_panels().head;
+            self.head(temperature).backward(transposed, &rows, &mut b.dhidden, dweights, &mut b.head);
             backward::layers(self, batch, work, &mut grads.values);
             stats
         })

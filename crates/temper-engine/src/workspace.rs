@@ -1,6 +1,7 @@
 //! Buffers of a forward (and backward) pass, kept between calls.
 
-use crate::par::block_rows;
+use crate::kernels::columns::Columns;
+use crate::ops::head;
 use crate::real::Real;
 use crate::{ModelConfig, Packed};
 
@@ -27,7 +28,7 @@ pub struct Layer<F> {
     pub gate_up: Vec<F>,
 }
 
-/// Buffers that the backward of every layer shares. Those of a block hold some rows, `[N, ..]`.
+/// Buffers that the backward of every layer shares.
 #[derive(Debug, Default)]
 pub struct Backward<F> {
     /// Gradient of a layer's output, then of its input, `[T, hidden]`.
@@ -38,16 +39,27 @@ pub struct Backward<F> {
     pub dattended: Vec<F>,
     /// Gradient of queries, keys and values, `[T, q + 2 kv]`.
     pub dqkv: Vec<F>,
-    /// A normalised input, computed again, `[N, hidden]`.
-    pub normed: Vec<F>,
-    /// The activation, computed again, `[N, ffn]`.
-    pub activated: Vec<F>,
-    /// Gradient of gate and up projections, `[N, 2 ffn]`.
-    pub dgate_up: Vec<F>,
+    /// Copies of a block of rows for the gradients of weights.
+    pub columns: LayerColumns<F>,
     /// Gradients of norms, one row for each chunk of a block.
     pub partial: Vec<F>,
     /// Gradient of the head's rows, `[R, hidden]`.
     pub dhidden: Vec<F>,
+    /// Buffers of the head.
+    pub head: head::Work<F>,
+}
+
+/// Operands of the gradients of weights: gradients of the outputs of projections, and their inputs.
+#[derive(Debug, Default)]
+pub struct LayerColumns<F> {
+    pub dqkv: Columns<F>,
+    pub normed1: Columns<F>,
+    pub dmiddle: Columns<F>,
+    pub attended: Columns<F>,
+    pub dgate_up: Columns<F>,
+    pub normed2: Columns<F>,
+    pub dx: Columns<F>,
+    pub activated: Columns<F>,
 }
 
 /// The rows of the residual stream whose next token is selected, normalised for the head.
@@ -119,10 +131,6 @@ impl<F: Real> Workspace<F> {
             let b = &mut self.backward;
             fit(&mut b.dx, t * d);
             fit(&mut b.dmiddle, t * d);
-            let n = block_rows().min(t);
-            fit(&mut b.normed, n * d);
-            fit(&mut b.activated, n * f);
-            fit(&mut b.dgate_up, n * 2 * f);
             fit(&mut b.dattended, t * q);
             fit(&mut b.dqkv, t * width);
         }

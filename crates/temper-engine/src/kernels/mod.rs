@@ -1,4 +1,5 @@
 //! Matrix products.
 
+pub mod columns;
 pub mod product;
 pub mod tile;

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::tile::{LANES, PANEL, Tile, max_rows};
-use crate::real::{Real, with_scratch};
-use crate::simd::{Level, level, simd};
+use crate::real::Real;
+use crate::simd::{Level, level};
 
 /// Steps of the inner dimension taken at a time, so that a panel's piece stays in the first-level cache.
 const INNER: usize = 256;
@@ -41,11 +41,12 @@ fn even_parts(n: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Whether there are tiles of several vectors.
-fn fast<F>(level: Level) -> bool {
+pub fn fast<F>(level: Level) -> bool {
     level == Level::Avx512 && std::mem::size_of::<F>() == 4
 }
 
-fn most_rows<F>(level: Level, vectors: usize) -> usize {
+/// Most rows of a tile.
+pub fn most_rows<F>(level: Level, vectors: usize) -> usize {
     if std::mem::size_of::<F>() == 4 { max_rows(level, vectors) } else { max_rows(Level::Portable, 1) }
 }
 
@@ -155,8 +156,8 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
     let fast = fast::<F>(level);
     let vectors = match m {
         _ if !fast => 1,
-        ..=3 => 8,
-        ..=6 => 4,
+        0..=3 => 8,
+        4..=6 => 4,
         _ => 2,
     };
     let whole = b.n / LANES * LANES;
@@ -234,128 +235,12 @@ fn edge<F: Real>(
     }
 }
 
-/// Operands of `C[m, n] += sum_p A[p, i] B[p, j]`, elements at `a[p a_k + i]`, `b[p b_k + j]` and `c[i c_row + j]`.
-///
-/// # Safety
-/// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
-pub struct Transposed<F> {
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    pub a: *const F,
-    pub a_k: usize,
-    pub b: *const F,
-    pub b_k: usize,
-    pub c: *mut F,
-    pub c_row: usize,
-}
-
-simd! {
-    /// Copies the columns of each part of rows at distance `stride` to `[part][row][column]`.
-    fn gather_parts(from: &[F], stride: usize, parts: &[Range<usize>], rows: usize, to: &mut [F]) {
-        for row in 0..rows {
-            let from = &from[row * stride..];
-            for part in parts {
-                let at = part.start * rows + row * part.len();
-                if part.len() == 12 {
-                    let (to, from) = (&mut to[at..at + 12], &from[part.start..part.start + 12]);
-                    for i in 0..12 {
-                        to[i] = from[i];
-                    }
-                } else {
-                    for (i, column) in part.clone().enumerate() {
-                        to[at + i] = from[column];
-                    }
-                }
-            }
-        }
-    }
-
-    /// Copies the first `width` elements of rows at distance `stride` to rows of `width`.
-    fn gather_columns(from: &[F], stride: usize, width: usize, to: &mut [F]) {
-        match width {
-            32 => gather::<F, 32>(from, stride, to),
-            _ => {
-                for (row, to) in to.chunks_exact_mut(width).enumerate() {
-                    for (i, to) in to.iter_mut().enumerate() {
-                        *to = from[row * stride + i];
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn gather<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [F]) {
-    for (row, to) in to.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
-        let from = &from[row * stride..row * stride + WIDTH];
-        for i in 0..WIDTH {
-            to[i] = from[i];
-        }
-    }
-}
-
-/// A product with a long inner dimension: pieces of both operands are first copied so that tiles read them in sequence.
-///
-/// # Safety
-/// As for [`Transposed`].
-pub unsafe fn transposed_product<F: Real>(t: &Transposed<F>) {
-    let level = level();
-    let (vectors, most) = if fast::<F>(level) { (2, 12) } else { (1, most_rows::<F>(level, 1)) };
-    let width = vectors * LANES;
-    let parts: Vec<Range<usize>> = even_parts(t.m, most).collect();
-    let whole = t.n / width * width;
-    with_scratch(INNER * (t.m + width), |scratch| {
-        let (a, b) = scratch.split_at_mut(INNER * t.m);
-        for start in (0..t.k).step_by(INNER) {
-            let inner = INNER.min(t.k - start);
-            // SAFETY: inside the operands by the caller's promise.
-            unsafe {
-                let from = std::slice::from_raw_parts(t.a.add(start * t.a_k), (inner - 1) * t.a_k + t.m);
-                gather_parts(from, t.a_k, &parts, inner, a);
-                let from = std::slice::from_raw_parts(t.b.add(start * t.b_k), (inner - 1) * t.b_k + t.n);
-                for j in (0..whole).step_by(width) {
-                    gather_columns(&from[j..], t.b_k, width, &mut b[..inner * width]);
-                    for part in &parts {
-                        let tile = Tile {
-                            k: inner,
-                            a: a.as_ptr().add(part.start * inner),
-                            a_row: 1,
-                            a_k: part.len(),
-                            b: b.as_ptr(),
-                            b_k: width,
-                            b_panel: 0,
-                            c: t.c.add(part.start * t.c_row + j),
-                            c_row: t.c_row,
-                            load: true,
-                        };
-                        F::tile(level, part.len(), vectors, &tile);
-                    }
-                }
-                strided(&Strided {
-                    m: t.m,
-                    n: t.n - whole,
-                    k: inner,
-                    a: t.a.add(start * t.a_k),
-                    a_row: 1,
-                    a_k: t.a_k,
-                    b: t.b.add(start * t.b_k + whole),
-                    b_k: t.b_k,
-                    c: t.c.add(whole),
-                    c_row: t.c_row,
-                    load: true,
-                });
-            }
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernels::columns::{Columns, Side, add_product};
     use crate::rng::Key;
 
     fn random<F: Real>(n: usize, seed: u64) -> Vec<F> {
@@ -421,19 +306,22 @@ mod tests {
         compare("strided", &result, &start);
         let a_transposed: Vec<F> = (0..k * m).map(|x| a[x % m * k + x / m]).collect();
         let mut result = c.clone();
-        let operands = Transposed {
-            m,
-            n,
-            k,
-            a: a_transposed.as_ptr(),
-            a_k: m,
-            b: b.as_ptr(),
-            b_k: n,
-            c: result.as_mut_ptr(),
-            c_row: n,
-        };
+        let (mut left, mut right) = (Columns::default(), Columns::default());
+        let (to_left, to_right) = (left.prepare(Side::Left, m, k), right.prepare(Side::Right, n, k));
+        for first in (0..k).step_by(7) {
+            let end = (first + 7).min(k);
+            // SAFETY: one thread.
+            unsafe {
+                to_left.write(first, &a_transposed[first * m..end * m]);
+                to_right.write(first, &b[first * n..end * n]);
+            }
+        }
+        let middle = left.groups() / 2;
         // SAFETY: matrices of these sizes.
-        unsafe { transposed_product(&operands) };
+        unsafe {
+            add_product(&left, &right, 0..middle, result.as_mut_ptr());
+            add_product(&left, &right, middle..left.groups(), result.as_mut_ptr());
+        }
         compare("transposed", &result, &|i, j| c[i * n + j]);
     }
 

@@ -120,6 +120,7 @@ mod x86 {
         unsafe { super::tile_portable::<f32, true>(rows, vectors, t) }
     }
 
+    #[allow(clippy::needless_range_loop)]
     #[target_feature(enable = "avx512f")]
     unsafe fn block<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32>) {
         let mut sum = [[_mm512_setzero_ps(); VECTORS]; ROWS];

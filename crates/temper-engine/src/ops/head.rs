@@ -1,7 +1,8 @@
 //! The head: logits, log-probabilities, entropy and their gradients, for chunks of rows; `[T, V]` never exists.
 
-use super::linear::{OUT_ROWS, WeightGrad};
+use super::linear::{self, WeightGrad};
 use super::reduce::{fold, max};
+use crate::kernels::columns::{Columns, Side};
 use crate::kernels::product::{Panels, packed};
 use crate::kernels::tile::LANES;
 use crate::par::{self, Shared};
@@ -11,7 +12,7 @@ use crate::simd::simd;
 /// Elements of logits that a thread has at a time.
 const LOGITS: usize = 1 << 18;
 /// Elements of logits that the backward has at a time, over all threads.
-const SUPER: usize = 1 << 20;
+const BLOCK: usize = 1 << 20;
 
 /// Rows whose logits a thread computes at a time.
 fn chunk_rows(vocab: usize) -> usize {
@@ -88,60 +89,72 @@ impl<F: Real> Head<'_, F> {
         stats
     }
 
-    /// Writes the gradient of `hidden` and adds that of the weights, given those of log-probabilities and entropies.
-    /// `transposed` holds `W`, `[vocab, hidden]`.
+    /// Writes the gradient of `hidden` and adds that of the weights. `transposed` holds `W`, `[vocab, hidden]`.
     pub fn backward(
         &self,
         transposed: &Panels<F>,
-        hidden: &[F],
-        targets: &[u32],
-        dlogprob: &[F],
-        dentropy: Option<&[F]>,
+        rows: &Rows<F>,
         dhidden: &mut [F],
         dweights: &mut [F],
+        work: &mut Work<F>,
     ) {
         let (width, vocab) = (self.weights.k, self.weights.n);
         let chunk = chunk_rows(vocab);
-        let most = (SUPER / vocab / chunk * chunk).max(chunk * 2 * rayon::current_num_threads()).min(targets.len());
+        let block = (BLOCK / vocab / chunk * chunk).max(chunk * 2 * rayon::current_num_threads());
         let dweights = Shared::new(dweights);
         let dhidden = Shared::new(dhidden);
-        with_scratch(most * vocab, |buffer| {
-            for start in (0..targets.len()).step_by(most.max(1)) {
-                let count = most.min(targets.len() - start);
-                let dlogits = Shared::new(buffer);
-                par::chunks(count, chunk, |rows| {
-                    let all = start + rows.start..start + rows.end;
-                    // SAFETY: these rows belong to this task.
-                    let (dlogits, dhidden) = unsafe { (dlogits.rows(&rows, vocab), dhidden.rows(&all, width)) };
-                    packed(rows.len(), par::rows(hidden, &all, width), width, self.weights, dlogits, vocab, false);
-                    for (row, logits) in all.zip(dlogits.chunks_exact_mut(vocab)) {
-                        let soft = LogSoftmax::with_inverse(logits, self.inv_temperature);
-                        let dentropy = dentropy.map_or(F::ZERO, |d| d[row]);
-                        let entropy = if dentropy == F::ZERO {
-                            F::ZERO
-                        } else {
-                            entropy(logits, soft.max, self.inv_temperature, soft.log_sum)
-                        };
-                        let target = targets[row] as usize;
-                        gradient(logits, soft, dlogprob[row], dentropy, entropy);
-                        logits[target] += dlogprob[row] * self.inv_temperature;
+        for start in (0..rows.targets.len()).step_by(block) {
+            let count = block.min(rows.targets.len() - start);
+            let (dy, x) = (work.dy.prepare(Side::Left, vocab, count), work.x.prepare(Side::Right, width, count));
+            par::chunks(count, chunk, |local| {
+                let all = start + local.start..start + local.end;
+                let hidden = par::rows(rows.hidden, &all, width);
+                with_scratch(local.len() * vocab, |dlogits| {
+                    packed(local.len(), hidden, width, self.weights, dlogits, vocab, false);
+                    for (row, logits) in all.clone().zip(dlogits.chunks_exact_mut(vocab)) {
+                        self.row_gradient(logits, row, rows);
                     }
-                    packed(rows.len(), dlogits, vocab, transposed, dhidden, width, false);
+                    // SAFETY: these rows belong to this task.
+                    unsafe {
+                        dy.write(local.start, dlogits);
+                        x.write(local.start, hidden);
+                        packed(local.len(), dlogits, vocab, transposed, dhidden.rows(&all, width), width, false);
+                    }
                 });
-                let grad = WeightGrad {
-                    dy: &buffer[..count * vocab],
-                    x: par::rows(hidden, &(start..start + count), width),
-                    out: vocab,
-                    inputs: width,
-                    dw: dweights,
-                    db: None,
-                };
-                debug_assert_eq!(grad.pieces(), vocab.div_ceil(OUT_ROWS));
-                // SAFETY: each piece has its own rows of `dweights`.
-                par::tasks(grad.pieces(), |i| unsafe { grad.piece(i) });
-            }
-        });
+            });
+            linear::add_weight_grads(&[WeightGrad { dy: &work.dy, x: &work.x, dw: dweights, db: None }]);
+        }
     }
+
+    /// Turns the logits of `row` into the gradient of the loss with respect to them.
+    fn row_gradient(&self, logits: &mut [F], row: usize, rows: &Rows<F>) {
+        let soft = LogSoftmax::with_inverse(logits, self.inv_temperature);
+        let dlogprob = rows.dlogprob[row];
+        let dentropy = rows.dentropy.map_or(F::ZERO, |d| d[row]);
+        let entropy =
+            if dentropy == F::ZERO { F::ZERO } else { entropy(logits, soft.max, self.inv_temperature, soft.log_sum) };
+        gradient(logits, soft, dlogprob, dentropy, entropy);
+        logits[rows.targets[row] as usize] += dlogprob * self.inv_temperature;
+    }
+}
+
+/// The head's rows and the gradients of their results.
+pub struct Rows<'a, F> {
+    /// `[R, hidden]`.
+    pub hidden: &'a [F],
+    /// Ids of the tokens.
+    pub targets: &'a [u32],
+    /// Gradients of log-probabilities.
+    pub dlogprob: &'a [F],
+    /// Gradients of entropies.
+    pub dentropy: Option<&'a [F]>,
+}
+
+/// Buffers of the backward.
+#[derive(Debug, Default)]
+pub struct Work<F> {
+    dy: Columns<F>,
+    x: Columns<F>,
 }
 
 /// Results of rows, written by the tasks that own them.
@@ -234,7 +247,8 @@ mod tests {
         let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
         let plain = panels(vocab, width, |p, i| Panels::fill(p, i, vocab, width, &w));
         let head = Head { weights: &forward_panels(&w), inv_temperature };
-        head.backward(&plain, &x, &targets, &a, Some(&b), &mut dx, &mut dw);
+        let rows = Rows { hidden: &x, targets: &targets, dlogprob: &a, dentropy: Some(&b) };
+        head.backward(&plain, &rows, &mut dx, &mut dw, &mut Work::default());
         check("dhidden", &x, &dx, |x| run(x, &w));
         check("dweights", &w, &dw, |w| run(&x, w));
     }

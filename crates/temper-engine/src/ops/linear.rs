@@ -1,14 +1,13 @@
 //! Linear layers `y = x W^T + b` with weights as Hugging Face stores them, `[out, in]`.
 
-use std::ops::Range;
-
-use crate::kernels::product::{Panels, Transposed, packed, transposed_product};
-use crate::par::Shared;
+use crate::kernels::columns::{Columns, add_product};
+use crate::kernels::product::{Panels, packed};
+use crate::par::{self, Shared};
 use crate::real::Real;
 use crate::simd::simd;
 
-/// Rows of a weight's gradient that one thread computes at a time.
-pub const OUT_ROWS: usize = 192;
+/// Groups of output rows whose gradient one thread computes at a time.
+const GROUPS: usize = 8;
 
 /// `y = (residual or 0) + x W^T + b` for all rows of `x`; `w` holds `W^T`.
 pub fn forward<F: Real>(x: &[F], w: &Panels<F>, bias: Option<&[F]>, residual: Option<&[F]>, y: &mut [F]) {
@@ -33,14 +32,10 @@ pub fn backward_input<F: Real>(dy: &[F], w: &Panels<F>, dx: &mut [F]) {
 
 /// The gradient of one weight (and bias), to be computed in pieces of output rows.
 pub struct WeightGrad<'a, F> {
-    /// Gradient of the output, `[T, out]`.
-    pub dy: &'a [F],
-    /// Input, `[T, in]`.
-    pub x: &'a [F],
-    /// Number of output rows.
-    pub out: usize,
-    /// Width of the input.
-    pub inputs: usize,
+    /// Gradient of the output, `[N, out]`.
+    pub dy: &'a Columns<F>,
+    /// Input, `[N, in]`.
+    pub x: &'a Columns<F>,
     /// Where the weight's gradient is added, `[out, in]`.
     pub dw: Shared<'a, F>,
     /// Where the bias's gradient is added, `[out]`.
@@ -50,7 +45,7 @@ pub struct WeightGrad<'a, F> {
 impl<F: Real> WeightGrad<'_, F> {
     /// Number of pieces.
     pub fn pieces(&self) -> usize {
-        self.out.div_ceil(OUT_ROWS)
+        self.dy.groups().div_ceil(GROUPS)
     }
 
     /// Adds one piece: `dw[o, i] += sum_t dy[t, o] x[t, i]` for its rows `o`, over `t` in order.
@@ -58,29 +53,24 @@ impl<F: Real> WeightGrad<'_, F> {
     /// # Safety
     /// Nobody else reads or writes `dw` and `db` at these rows meanwhile.
     pub unsafe fn piece(&self, index: usize) {
-        let rows = index * OUT_ROWS..((index + 1) * OUT_ROWS).min(self.out);
-        let tokens = self.dy.len() / self.out;
-        assert!(self.dy.len() == tokens * self.out && self.x.len() == tokens * self.inputs);
-        assert!(self.dw.len() == self.out * self.inputs);
-        // SAFETY: inside the slices; rows of `dw` by the caller's promise.
-        unsafe {
-            transposed_product(&Transposed {
-                m: rows.len(),
-                n: self.inputs,
-                k: tokens,
-                a: self.dy.as_ptr().add(rows.start),
-                a_k: self.out,
-                b: self.x.as_ptr(),
-                b_k: self.inputs,
-                c: self.dw.at(rows.start * self.inputs),
-                c_row: self.inputs,
-            });
-        }
+        let groups = index * GROUPS..((index + 1) * GROUPS).min(self.dy.groups());
+        assert_eq!(self.dw.len(), self.dy.columns() * self.x.columns());
+        // SAFETY: `dw` has the right size; its rows are ours by the caller's promise.
+        unsafe { add_product(self.dy, self.x, groups.clone(), self.dw.at(0)) };
         if let Some(db) = self.db {
+            let rows = groups.start * self.dy.width()..(groups.end * self.dy.width()).min(self.dy.columns());
             // SAFETY: by the caller's promise.
-            add_columns(self.dy, self.out, rows.clone(), unsafe { db.range(rows) });
+            self.dy.add_sums(groups, unsafe { db.range(rows) });
         }
     }
+}
+
+/// Adds the gradients of several weights, in parallel.
+pub fn add_weight_grads<F: Real>(grads: &[WeightGrad<F>]) {
+    let pieces: Vec<(usize, usize)> =
+        grads.iter().enumerate().flat_map(|(i, grad)| (0..grad.pieces()).map(move |piece| (i, piece))).collect();
+    // SAFETY: each piece has its own rows.
+    par::tasks(pieces.len(), |i| unsafe { grads[pieces[i].0].piece(pieces[i].1) });
 }
 
 simd! {
@@ -90,20 +80,12 @@ simd! {
             *y += *x;
         }
     }
-
-    /// Adds the columns `columns` of a matrix with rows of `width` to `sum`, row after row.
-    pub fn add_columns(matrix: &[F], width: usize, columns: Range<usize>, sum: &mut [F]) {
-        for row in matrix.chunks_exact(width) {
-            for (sum, x) in sum.iter_mut().zip(&row[columns.clone()]) {
-                *sum += *x;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::columns::Side;
     use crate::ops::finite::{check, dot, random};
 
     fn panels(k: usize, n: usize, fill: impl Fn(&mut [f64], usize)) -> Panels<f64> {
@@ -127,9 +109,14 @@ mod tests {
         let mut dx = vec![0.0; tokens * inputs];
         backward_input(&a, &plain, &mut dx);
         let (mut dw, mut db) = (vec![0.0; out * inputs], vec![0.0; out]);
-        let grad = WeightGrad { dy: &a, x: &x, out, inputs, dw: Shared::new(&mut dw), db: Some(Shared::new(&mut db)) };
+        let (mut dy, mut input) = (Columns::default(), Columns::default());
         // SAFETY: one thread.
-        (0..grad.pieces()).for_each(|i| unsafe { grad.piece(i) });
+        unsafe {
+            dy.prepare(Side::Left, out, tokens).write(0, &a);
+            input.prepare(Side::Right, inputs, tokens).write(0, &x);
+        }
+        let (to_w, to_b) = (Shared::new(&mut dw), Shared::new(&mut db));
+        add_weight_grads(&[WeightGrad { dy: &dy, x: &input, dw: to_w, db: Some(to_b) }]);
         check("dx", &x, &dx, |x| dot(&run(x, &w, &b, &residual), &a));
         check("dw", &w, &dw, |w| dot(&run(&x, w, &b, &residual), &a));
         check("db", &b, &db, |b| dot(&run(&x, &w, b, &residual), &a));
