@@ -96,8 +96,8 @@ impl Default for Pretrain {
     fn default() -> Self {
         Pretrain {
             tokens: 5_000_000,
-            batch_tokens: 4096,
-            learning_rate: 2e-3,
+            batch_tokens: 2048,
+            learning_rate: 4e-3,
             lr_scheduler_type: Scheduler::Cosine,
             warmup_ratio: 0.03,
             max_grad_norm: 1.0,
@@ -158,11 +158,11 @@ pub struct CorpusMix {
 impl Default for CorpusMix {
     fn default() -> Self {
         CorpusMix {
-            reasoning: 0.6,
-            requests: 0.25,
-            ordinary: 0.15,
+            reasoning: 0.7,
+            requests: 0.2,
+            ordinary: 0.1,
             careless: 0.35,
-            step_error: 0.12,
+            step_error: 0.08,
             code_switch: 0.25,
             unsafe_compliance: 0.55,
             caution: 0.12,
