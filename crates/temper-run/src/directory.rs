@@ -144,8 +144,8 @@ fn newest_unfinished(recipe: &Recipe) -> Result<PathBuf, RunError> {
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let ours = matches!(read_identity(&path), Ok(Some(id)) if id.recipe_digest == recipe.digest());
-        let finished = path.join(SUMMARY_FILE).exists()
-            && RunSummary::read(&path).is_ok_and(|summary| summary.finished.is_some());
+        let finished =
+            path.join(SUMMARY_FILE).exists() && RunSummary::read(&path).is_ok_and(|summary| summary.finished.is_some());
         if ours && !finished {
             found.push(path);
         }

@@ -227,8 +227,7 @@ impl Run<'_> {
     fn arm(&mut self, index: usize, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         let name = self.summary.arms[index].name.clone();
         let Some(arm) = self.recipe.arms.get(&name).cloned() else { return Ok(Ending::Finished) };
-        let mut current =
-            Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() };
+        let mut current = Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() };
         // Weights stay in memory from one stage to the next; after a resume they are read when first needed.
         let mut weights: Option<Model> = None;
         let mut kept: BTreeMap<String, Vec<Row>> = BTreeMap::new();

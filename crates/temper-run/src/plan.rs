@@ -112,7 +112,8 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
         .arms
         .iter()
         .map(|(name, arm)| {
-            let stages = arm.stages.iter().enumerate().map(|(n, stage)| plan.stage(n, stage)).collect::<Result<_, _>>()?;
+            let stages =
+                arm.stages.iter().enumerate().map(|(n, stage)| plan.stage(n, stage)).collect::<Result<_, _>>()?;
             Ok(ArmEstimate { name: name.clone(), stages })
         })
         .collect::<Result<Vec<_>, RunError>>()?;
@@ -185,18 +186,30 @@ impl Planner<'_> {
                 let trained = completions * length * grpo.num_iterations as f64;
                 let reference = if grpo.beta > 0.0 { flops(completions * length, length, false) } else { 0.0 };
                 let cost = flops(completions * length, length, false) + flops(trained, length, true) + reference;
-                (sampled, trained, cost, stage.extent().epochs.map(|e| e * rows.len() as f64 / grpo.prompts_per_step as f64))
+                (
+                    sampled,
+                    trained,
+                    cost,
+                    stage.extent().epochs.map(|e| e * rows.len() as f64 / grpo.prompts_per_step as f64),
+                )
             }
             Stage::Reject(reject) => {
                 let prompts = reject.prompts.unwrap_or(rows.len()).min(rows.len()) as f64;
                 let completions = prompts * reject.samples_per_prompt as f64;
                 let length = prompt + reject.max_completion_length as f64;
-                (completions * reject.max_completion_length as f64, 0.0, flops(completions * length, length, false), Some(1.0))
+                (
+                    completions * reject.max_completion_length as f64,
+                    0.0,
+                    flops(completions * length, length, false),
+                    Some(1.0),
+                )
             }
         };
         let extent = stage.extent();
-        let by_budget = extent.share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops / cost);
-        let steps = [extent.max_steps.map(|n| n as f64), by_budget, passes].into_iter().flatten().fold(f64::INFINITY, f64::min);
+        let by_budget =
+            extent.share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops / cost);
+        let steps =
+            [extent.max_steps.map(|n| n as f64), by_budget, passes].into_iter().flatten().fold(f64::INFINITY, f64::min);
         let steps = if steps.is_finite() { steps.ceil().max(1.0) } else { 1.0 };
         estimate.rows = Some(rows.len());
         estimate.steps = Some(steps as usize);
@@ -241,7 +254,12 @@ impl fmt::Display for Estimate {
         writeln!(f, "Plan: {} parameters", self.parameters)?;
         if let Some(pretraining) = &self.pretraining {
             let cached = if pretraining.cached { ", already in the cache" } else { "" };
-            writeln!(f, "  pre-training: {} tokens, {} FLOPs{cached}", si(pretraining.tokens as f64), si(pretraining.flops))?;
+            writeln!(
+                f,
+                "  pre-training: {} tokens, {} FLOPs{cached}",
+                si(pretraining.tokens as f64),
+                si(pretraining.flops)
+            )?;
         }
         if let Some(budget) = self.budget_flops {
             writeln!(f, "  budget per arm: {} FLOPs", si(budget))?;
@@ -271,7 +289,10 @@ impl fmt::Display for Estimate {
             si(self.evaluation.flops)
         )?;
         writeln!(f, "  memory: about {:.0} MiB", self.memory_bytes as f64 / (1 << 20) as f64)?;
-        writeln!(f, "  Sampled tokens assume the longest completions: they and the FLOPs of sampling stages are upper bounds,")?;
+        writeln!(
+            f,
+            "  Sampled tokens assume the longest completions: they and the FLOPs of sampling stages are upper bounds,"
+        )?;
         writeln!(f, "  and a stage that ends by its share of the budget takes at least the steps shown.")
     }
 }

@@ -61,7 +61,10 @@ impl Progress for Bars {
             let elapsed = self.begun.elapsed().as_secs_f64();
             let left = if done > 0.0 { seconds(elapsed / done * (1.0 - done)) } else { "?".into() };
             bar.set_position((done * RESOLUTION as f64) as u64);
-            bar.set_message(format!("{}, {left} left  {note}", rate(self.total, done, elapsed).trim_start_matches(", ")));
+            bar.set_message(format!(
+                "{}, {left} left  {note}",
+                rate(self.total, done, elapsed).trim_start_matches(", ")
+            ));
         } else if self.last_line.elapsed() > LINE_EVERY {
             self.last_line = Instant::now();
             eprintln!("{}", self.line(done, note));

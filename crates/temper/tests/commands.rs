@@ -65,7 +65,8 @@ fn one_stage_without_a_recipe() {
     let common = ["--model", "base", "--data", "d.jsonl", "--max-steps", "2", "--set", "save_steps=1"];
     scratch.ok(&[&["sft", "--columns", "prompt=q,completion=a", "--out", "s"], &common[..]].concat());
     assert!(scratch.path("s/arms/main/01-sft/checkpoint/model.safetensors").exists());
-    let grpo = ["grpo", "--columns", "prompt=q,answer=a", "--reward", "length=0.5", "--reward", "accuracy", "--out", "g"];
+    let grpo =
+        ["grpo", "--columns", "prompt=q,answer=a", "--reward", "length=0.5", "--reward", "accuracy", "--out", "g"];
     scratch.ok(&[&grpo[..], &common[..], &["--set", "max_completion_length=8"]].concat());
     let metrics = std::fs::read_to_string(scratch.path("g/arms/main/01-grpo/metrics.jsonl")).unwrap();
     assert!(metrics.lines().count() == 2 && metrics.contains("\"rewards/length/mean\""), "{metrics}");

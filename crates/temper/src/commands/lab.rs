@@ -64,7 +64,8 @@ fn export(name: &str, out: &Path, args: &LabKnobs) -> Result<(), CliError> {
         let files: Vec<_> = written.iter().map(|(file, rows)| json!({"file": file, "rows": rows})).collect();
         return commands::print_json(&files);
     }
-    let lines: Vec<String> = written.iter().map(|(file, rows)| format!("{rows:>7} rows  {}\n", file.display())).collect();
+    let lines: Vec<String> =
+        written.iter().map(|(file, rows)| format!("{rows:>7} rows  {}\n", file.display())).collect();
     commands::print(&lines.concat())
 }
 

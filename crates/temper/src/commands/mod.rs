@@ -56,10 +56,7 @@ pub fn load(model: &str, lab: &Lab, stop: &AtomicBool) -> Result<Loaded, CliErro
 }
 
 /// Writes a file beside its place and renames it; `fill` writes the content.
-pub fn write_file(
-    path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
-) -> Result<(), CliError> {
+pub fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> Result<(), CliError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| CliError::io(folder, e))?;
     }

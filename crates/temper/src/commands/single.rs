@@ -24,7 +24,8 @@ fn start(args: &SingleArgs, kind: &str, rewards: &[String]) -> Result<ExitCode, 
     overrides.extend(args.learning_rate.map(|rate| format!("learning_rate={rate}")));
     let mut names = Vec::with_capacity(rewards.len());
     for (index, reward) in rewards.iter().enumerate() {
-        let (name, weight) = reward.split_once('=').map_or((reward.as_str(), None), |(name, weight)| (name, Some(weight)));
+        let (name, weight) =
+            reward.split_once('=').map_or((reward.as_str(), None), |(name, weight)| (name, Some(weight)));
         names.push(name.to_owned());
         overrides.extend(weight.map(|weight| format!("rewards.{index}.weight={weight}")));
     }
