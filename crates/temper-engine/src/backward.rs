@@ -7,6 +7,7 @@ use crate::kernels::columns::{Columns, Side};
 use crate::model::Model;
 use crate::ops::attention_backward::{self, Segment};
 use crate::ops::linear::{self, WeightGrad};
+use crate::ops::rows::{View, ViewMut};
 use crate::ops::{embedding, rmsnorm, rope, swiglu};
 use crate::par::{self, ROWS, Shared, block_rows};
 use crate::real::{Real, with_scratch};
@@ -15,7 +16,7 @@ use crate::workspace::{Backward, HeadRows, Layer, Workspace};
 use crate::{ModelConfig, Packed};
 
 /// A layer's index, packed weights and saved values.
-struct View<'a, F> {
+struct Saved<'a, F> {
     model: &'a Model<F>,
     index: usize,
     panels: &'a LayerPanels<F>,
@@ -24,7 +25,7 @@ struct View<'a, F> {
     x: &'a [F],
 }
 
-impl<'a, F: Real> View<'a, F> {
+impl<'a, F: Real> Saved<'a, F> {
     fn config(&self) -> &'a ModelConfig {
         self.model.config()
     }
@@ -41,7 +42,7 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>
     final_norm(model, &work.head, &mut work.backward, grads);
     let panels = model.backward_panels();
     for index in (0..config.num_layers).rev() {
-        let view = View { model, index, panels: &panels.layers[index], layer: &work.layers[index], x: &work.x[index] };
+        let view = Saved { model, index, panels: &panels.layers[index], layer: &work.layers[index], x: &work.x[index] };
         let (positions, b) = (&work.positions, &mut work.backward);
         feed_forward(&view, b, grads);
         attention(&view, batch, b);
@@ -90,7 +91,7 @@ fn with_partials<F: Real>(
 
 /// Feed-forward block: from `dx` (gradient of the layer's output) to `dmiddle` and `dattended`, and the gradients of its
 /// weights and of the output projection. Block by block, so that the weights' gradients find their operands in the cache.
-fn feed_forward<F: Real>(view: &View<F>, b: &mut Backward<F>, grads: &mut [F]) {
+fn feed_forward<F: Real>(view: &Saved<F>, b: &mut Backward<F>, grads: &mut [F]) {
     let config = view.config();
     let places = &view.model.places.layers[view.index];
     let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
@@ -168,7 +169,7 @@ fn weight_grads<F: Real>(grads: &mut [F], parts: &[WeightPart<F>]) {
 }
 
 /// Attention: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
-fn attention<F: Real>(view: &View<F>, batch: &Packed, b: &mut Backward<F>) {
+fn attention<F: Real>(view: &Saved<F>, batch: &Packed, b: &mut Backward<F>) {
     let config = view.config();
     let heads = heads::<F>(config, view.index);
     let (dim, group) = (heads.dim, heads.group);
@@ -180,33 +181,28 @@ fn attention<F: Real>(view: &View<F>, batch: &Packed, b: &mut Backward<F>) {
     par::tasks(batch.segments() * config.num_kv_heads, |task| {
         let segment = batch.range(task / config.num_kv_heads);
         let kv_head = task % config.num_kv_heads;
-        let at = |row: usize, offset: usize| (segment.start + row) * width + offset;
-        let query = |g: usize| (kv_head * group + g) * dim;
-        let (key, value) = (q + kv_head * dim, q + kv + kv_head * dim);
-        let result = |row: usize, g: usize| (segment.start + row) * q + query(g);
+        let first = kv_head * group * dim;
+        let columns = [first, q + kv_head * dim, q + kv + kv_head * dim];
+        let [query, key, value] =
+            columns.map(|column| View { data: &layer.qkv, start: segment.start * width + column, row: width });
         // SAFETY: each head of each row belongs to one task.
-        let write = |start: usize| unsafe { dqkv.range(start..start + dim) };
-        attention_backward::backward(
-            heads,
-            segment.len(),
-            &Segment {
-                query: |r, g| &layer.qkv[at(r, query(g))..][..dim],
-                key: |r| &layer.qkv[at(r, key)..][..dim],
-                value: |r| &layer.qkv[at(r, value)..][..dim],
-                out: |r, g| &layer.attended[result(r, g)..][..dim],
-                dout: |r, g| &dattended[result(r, g)..][..dim],
-            },
-            |r, g| layer.log_sums[(segment.start + r) * config.num_heads + kv_head * group + g],
-            |r, g| write(at(r, query(g))),
-            |r| write(at(r, key)),
-            |r| write(at(r, value)),
-        );
+        let [dquery, dkey, dvalue] =
+            columns.map(|column| unsafe { ViewMut::new(dqkv, segment.start * width + column, width) });
+        let heads_view = |data| View { data, start: segment.start * q + first, row: q };
+        let log_sums = View {
+            data: &layer.log_sums,
+            start: segment.start * config.num_heads + kv_head * group,
+            row: config.num_heads,
+        };
+        let (out, dout) = (heads_view(&layer.attended), heads_view(dattended));
+        let inputs = Segment { query, key, value, out, log_sums, dout, dquery, dkey, dvalue };
+        attention_backward::backward(heads, segment.len(), &inputs);
     });
 }
 
 /// From `dqkv` through rotation, QK-norm, projections and the first norm to `dx`, the gradient of the layer's input, and the
 /// gradients of these weights.
-fn attention_inputs<F: Real>(view: &View<F>, positions: &[usize], b: &mut Backward<F>, grads: &mut [F]) {
+fn attention_inputs<F: Real>(view: &Saved<F>, positions: &[usize], b: &mut Backward<F>, grads: &mut [F]) {
     let config = view.config();
     let places = &view.model.places.layers[view.index];
     let (d, q, kv, dim) = (config.hidden_size, config.q_size(), config.kv_size(), config.head_dim);

@@ -5,9 +5,10 @@
 
 use crate::forward::{check_ids, heads};
 use crate::kernels::product::packed;
-use crate::ops::attention::{self, BLOCK, Inputs, keys_size, pack_key};
+use crate::ops::attention::{self, BLOCK, Inputs, keys_size, pack_keys};
+use crate::ops::rows::{View, ViewMut, gather};
 use crate::ops::{embedding, rmsnorm};
-use crate::par::{ROWS, rows};
+use crate::par::{ROWS, Shared, rows};
 use crate::real::with_scratch;
 use crate::{Model, Packed, Real};
 
@@ -20,13 +21,12 @@ struct HeadCache<F> {
 }
 
 impl<F: Real> HeadCache<F> {
-    fn push(&mut self, position: usize, key: &[F], value: &[F], padded: usize) {
-        if position.is_multiple_of(BLOCK) {
-            self.keys.resize(keys_size(position + 1, key.len()), F::ZERO);
-        }
-        pack_key(&mut self.keys, position, key);
-        self.values.extend_from_slice(value);
-        self.values.resize((position + 1) * padded, F::ZERO);
+    /// Appends `count` positions from `position` on.
+    fn push(&mut self, position: usize, count: usize, dim: usize, padded: usize, key: View<F>, value: View<F>) {
+        self.keys.resize(keys_size(position + count, dim), F::ZERO);
+        pack_keys(&mut self.keys, position, count, dim, key);
+        self.values.resize((position + count) * padded, F::ZERO);
+        gather(value, count, dim, &mut self.values[position * padded..], padded);
     }
 }
 
@@ -175,33 +175,21 @@ impl<F: Real> Model<F> {
                     continue;
                 }
                 for kv_head in 0..config.num_kv_heads {
-                    let position = cache.len;
                     let head = &mut cache.heads[index * config.num_kv_heads + kv_head];
-                    for (p, row) in segment.clone().enumerate() {
-                        let row = &qkv[row * width..(row + 1) * width];
-                        let (key, value) = (q + kv_head * dim, q + kv + kv_head * dim);
-                        head.push(position + p, &row[key..key + dim], &row[value..value + dim], padded);
-                    }
+                    let at = |column: usize| View { data: &*qkv, start: segment.start * width + column, row: width };
+                    let (key, value) = (at(q + kv_head * dim), at(q + kv + kv_head * dim));
+                    head.push(cache.len, segment.len(), dim, padded, key, value);
                     let first = kv_head * group * dim;
                     let inputs = Inputs {
                         heads,
-                        queries: &qkv[segment.start * width + first..segment.end * width],
-                        query_row: width,
-                        position,
+                        queries: at(first),
+                        position: cache.len,
                         keys: &head.keys,
                         values: &head.values,
                     };
-                    let out = crate::par::Shared::new(&mut *attended);
-                    attention::forward(
-                        &inputs,
-                        segment.len(),
-                        // SAFETY: one thread, and slices of different heads and rows do not overlap.
-                        |r, g| unsafe {
-                            let at = (segment.start + r) * q + first + g * dim;
-                            out.range(at..at + dim)
-                        },
-                        |_, _, _| (),
-                    );
+                    // SAFETY: one thread.
+                    let out = unsafe { ViewMut::new(Shared::new(&mut *attended), segment.start * q + first, q) };
+                    attention::forward(&inputs, segment.len(), out, None);
                 }
             }
             for start in (0..t).step_by(ROWS) {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::model::Model;
-use crate::ops::attention::{self, Heads, Inputs, keys_size, pack_key};
+use crate::ops::attention::{self, Heads, Inputs, keys_size, pack_keys};
+use crate::ops::rows::{View, ViewMut, gather};
 use crate::ops::{embedding, linear, rmsnorm, rope, swiglu};
 use crate::par::{self, ROWS, Shared};
 use crate::real::{Real, with_scratch};
@@ -192,37 +193,23 @@ fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, 
             let (keys, values) = scratch.split_at_mut(keys);
             let tail = keys.len() - attention::BLOCK * dim;
             keys[tail..].fill(F::ZERO);
-            for p in first..end {
-                let row = &qkv[(segment.start + p) * width..(segment.start + p + 1) * width];
-                pack_key(keys, p, &row[key_at..key_at + dim]);
-                let value = &mut values[p * padded..(p + 1) * padded];
-                value[..dim].copy_from_slice(&row[value_at..value_at + dim]);
-                value[dim..].fill(F::ZERO);
+            let rows_at = |start: usize| View { data: qkv, start: segment.start * width + start, row: width };
+            pack_keys(keys, first, end - first, dim, rows_at(first * width + key_at));
+            if padded > dim {
+                values.fill(F::ZERO);
             }
+            gather(rows_at(first * width + value_at), end - first, dim, &mut values[first * padded..], padded);
             let start = segment.start + rows.start;
-            let inputs = Inputs {
-                heads,
-                queries: &qkv[start * width + kv_head * group * dim..(segment.start + end) * width],
-                query_row: width,
-                position: rows.start,
-                keys,
-                values,
+            let queries = rows_at(rows.start * width + kv_head * group * dim);
+            let inputs = Inputs { heads, queries, position: rows.start, keys, values };
+            // SAFETY: each head of each row belongs to one task.
+            let (out, sums) = unsafe {
+                (
+                    ViewMut::new(out, start * q + kv_head * group * dim, q),
+                    ViewMut::new(sums, start * config.num_heads + kv_head * group, config.num_heads),
+                )
             };
-            let head = |g: usize| kv_head * group + g;
-            attention::forward(
-                &inputs,
-                rows.len(),
-                // SAFETY: each head of each row belongs to one task.
-                |r, g| unsafe {
-                    let at = (start + r) * q + head(g) * dim;
-                    out.range(at..at + dim)
-                },
-                // SAFETY: as above.
-                |r, g, sum| unsafe {
-                    let at = (start + r) * config.num_heads + head(g);
-                    sums.range(at..at + 1)[0] = sum;
-                },
-            );
+            attention::forward(&inputs, rows.len(), out, Some(sums));
         });
     });
 }

@@ -12,7 +12,7 @@ use crate::rng::Key;
 use crate::simd::simd;
 use crate::weights::{Direction, ModelPanels, PackedWeights, Places};
 use crate::workspace::{Workspace, fit};
-use crate::{ModelConfig, Packed, Real, backward};
+use crate::{ModelConfig, Packed, Real, backward, par};
 
 /// Name, shape and place of a tensor in the arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,7 +228,7 @@ impl<F: Real> Model<F> {
     /// # Panics
     /// If a token id is not below `vocab_size`, `select` is not as long as the batch, or `temperature` is not positive.
     pub fn score(&self, batch: &Packed, temperature: F, select: &[bool]) -> TokenStats<F> {
-        self.with_workspace(|work| self.run(batch, temperature, select, work, false))
+        self.with_workspace(|work| par::in_pool(|| self.run(batch, temperature, select, work, false)))
     }
 
     /// The forward; leaves the head's rows and, if `keep`, what the backward needs in `work`.
@@ -272,7 +272,7 @@ impl<F: Real> Model<F> {
         loss: L,
     ) -> TokenStats<F> {
         self.with_workspace(|work| {
-            let stats = self.run(batch, temperature, select, work, true);
+            let stats = par::in_pool(|| self.run(batch, temperature, select, work, true));
             let d = loss(&stats);
             let rows = &work.head;
             let pick = |values: &[F]| {
@@ -287,11 +287,13 @@ impl<F: Real> Model<F> {
                 dlogprob: &dlogprobs,
                 dentropy: dentropy.as_deref(),
             };
-            let dweights = &mut grads.values[self.places.head.clone()];
             let b = &mut work.backward;
-            let transposed = &self.backward_panels().head;
-            self.head(temperature).backward(transposed, &rows, &mut b.dhidden, dweights, &mut b.head);
-            backward::layers(self, batch, work, &mut grads.values);
+            par::in_pool(|| {
+                let dweights = &mut grads.values[self.places.head.clone()];
+                let transposed = &self.backward_panels().head;
+                self.head(temperature).backward(transposed, &rows, &mut b.dhidden, dweights, &mut b.head);
+            });
+            par::in_pool(|| backward::layers(self, batch, work, &mut grads.values));
             stats
         })
     }

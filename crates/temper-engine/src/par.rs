@@ -5,15 +5,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::real::Real;
-
 /// Rows of a chunk: tokens that one thread takes through a row-wise phase at a time.
 pub const ROWS: usize = 96;
 
 /// Rows whose row-wise phase comes before the gradients of their weights: few enough for the cache, enough for all
 /// threads.
 pub fn block_rows() -> usize {
-    ROWS * (2 * rayon::current_num_threads()).max(4)
+    ROWS * (4 * rayon::current_num_threads()).max(8)
 }
 
 /// Calls `f` with ranges of at most `size` that cover `0..n`, in parallel.
@@ -25,6 +23,11 @@ pub fn chunks(n: usize, size: usize, f: impl Fn(Range<usize>) + Sync) {
     } else {
         (0..count).into_par_iter().with_max_len(1).for_each(run);
     }
+}
+
+/// Runs `f` on a thread of rayon's pool, so that the parallel loops in it do not each have to wake one up.
+pub fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
 }
 
 /// Calls `f` with each number below `n`, in parallel.
@@ -52,7 +55,7 @@ unsafe impl<F: Send> Send for Shared<'_, F> {}
 // SAFETY: as above.
 unsafe impl<F: Send> Sync for Shared<'_, F> {}
 
-impl<'a, F: Real> Shared<'a, F> {
+impl<'a, F> Shared<'a, F> {
     pub fn new(slice: &'a mut [F]) -> Self {
         Shared { pointer: slice.as_mut_ptr(), len: slice.len(), _marker: PhantomData }
     }

@@ -9,8 +9,8 @@ use crate::par::Shared;
 use crate::real::Real;
 use crate::simd::{level, simd};
 
-/// Rows taken at a time, so that a group of each operand stays in the first-level cache.
-const INNER: usize = 192;
+/// Rows taken at a time, so that a group of each operand stays in the cache.
+const INNER: usize = 384;
 
 /// Which operand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -154,6 +154,7 @@ pub unsafe fn add_product<F: Real>(a: &Columns<F>, b: &Columns<F>, groups: std::
                     a_k: a.width,
                     b: from[offset..].as_ptr(),
                     b_k: b.width,
+                    b_vector: LANES,
                     b_panel: 0,
                     c,
                     c_row,

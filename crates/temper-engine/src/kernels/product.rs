@@ -50,6 +50,16 @@ pub fn most_rows<F>(level: Level, vectors: usize) -> usize {
     if std::mem::size_of::<F>() == 4 { max_rows(level, vectors) } else { max_rows(Level::Portable, 1) }
 }
 
+/// Vectors of a tile for `m` rows: few rows leave registers for many columns.
+fn vectors<F>(level: Level, m: usize) -> usize {
+    match m {
+        _ if !fast::<F>(level) => 1,
+        0..=3 => 8,
+        4..=6 => 4,
+        _ => 2,
+    }
+}
+
 /// # Safety
 /// As for [`Strided`].
 pub unsafe fn strided<F: Real>(s: &Strided<F>) {
@@ -80,6 +90,7 @@ pub unsafe fn strided<F: Real>(s: &Strided<F>) {
                     a_k: s.a_k,
                     b: s.b.add(j),
                     b_k: s.b_k,
+                    b_vector: LANES,
                     b_panel: PANEL,
                     c: s.c.add(rows.start * s.c_row + j),
                     c_row: s.c_row,
@@ -102,6 +113,51 @@ pub unsafe fn strided<F: Real>(s: &Strided<F>) {
                 *c = sum;
             }
         }
+    }
+}
+
+/// Products of `m` queries (rows of `padded`, of which `dim` count) with keys in blocks of 16, `[block][dim][16]`. Row `i`
+/// of the result, with one column for each key of `blocks`, is at `scores[i * blocks.len() * 16..]`.
+pub fn key_scores<F: Real>(
+    queries: &[F],
+    m: usize,
+    padded: usize,
+    dim: usize,
+    keys: &[F],
+    blocks: &Range<usize>,
+    scores: &mut [F],
+) {
+    let width = blocks.len() * LANES;
+    let block = LANES * dim;
+    assert!(queries.len() >= m * padded && scores.len() >= m * width && keys.len() >= blocks.end * block);
+    let level = level();
+    let most = vectors::<F>(level, m);
+    let mut start = blocks.start;
+    while start < blocks.end {
+        let mut vectors = most;
+        while start + vectors > blocks.end {
+            vectors /= 2;
+        }
+        for rows in even_parts(m, most_rows::<F>(level, vectors)) {
+            // SAFETY: inside the operands, whose sizes were checked above.
+            unsafe {
+                let tile = Tile {
+                    k: dim,
+                    a: queries.as_ptr().add(rows.start * padded),
+                    a_row: padded,
+                    a_k: 1,
+                    b: keys.as_ptr().add(start * block),
+                    b_k: LANES,
+                    b_vector: block,
+                    b_panel: 2 * block,
+                    c: scores.as_mut_ptr().add(rows.start * width + (start - blocks.start) * LANES),
+                    c_row: width,
+                    load: false,
+                };
+                F::tile(level, rows.len(), vectors, &tile);
+            }
+        }
+        start += vectors;
     }
 }
 
@@ -153,13 +209,7 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
     }
     assert!(a.len() >= (m - 1) * a_row + b.k && c.len() >= (m - 1) * c_row + b.n);
     let level = level();
-    let fast = fast::<F>(level);
-    let vectors = match m {
-        _ if !fast => 1,
-        0..=3 => 8,
-        4..=6 => 4,
-        _ => 2,
-    };
+    let vectors = vectors::<F>(level, m);
     let whole = b.n / LANES * LANES;
     for start in (0..b.k.max(1)).step_by(INNER) {
         let inner = INNER.min(b.k - start);
@@ -181,6 +231,7 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
                         a_k: 1,
                         b: b.data.as_ptr().add(j / PANEL * PANEL * b.k + start * PANEL + j % PANEL),
                         b_k: PANEL,
+                        b_vector: LANES,
                         b_panel: b.k * PANEL,
                         c: c.as_mut_ptr().add(rows.start * c_row + j),
                         c_row,
@@ -224,6 +275,7 @@ fn edge<F: Real>(
                 a_k: 1,
                 b: b.data.as_ptr().add(first / PANEL * PANEL * b.k + inner.start * PANEL + first % PANEL),
                 b_k: PANEL,
+                b_vector: LANES,
                 b_panel: PANEL,
                 c: vector.as_mut_ptr(),
                 c_row: LANES,

@@ -13,7 +13,7 @@ pub const LANES: usize = 16;
 pub const PANEL: usize = 2 * LANES;
 
 /// Operands of a tile. `A[r, p]` is at `a[r * a_row + p * a_k]`; the columns `16 v ..` of row `p` of `B` are at
-/// `b[(v / 2) * b_panel + (v % 2) * 16 + p * b_k]`; `C[r, j]` is at `c[r * c_row + j]`.
+/// `b[(v / 2) * b_panel + (v % 2) * b_vector + p * b_k]`; `C[r, j]` is at `c[r * c_row + j]`.
 ///
 /// # Safety
 /// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
@@ -24,6 +24,7 @@ pub struct Tile<F> {
     pub a_k: usize,
     pub b: *const F,
     pub b_k: usize,
+    pub b_vector: usize,
     pub b_panel: usize,
     pub c: *mut F,
     pub c_row: usize,
@@ -137,7 +138,7 @@ mod x86 {
             for _ in 0..t.k {
                 let mut columns = [_mm512_setzero_ps(); VECTORS];
                 for v in 0..VECTORS {
-                    columns[v] = _mm512_loadu_ps(b.add((v / 2) * t.b_panel + (v % 2) * LANES));
+                    columns[v] = _mm512_loadu_ps(b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector));
                 }
                 for r in 0..ROWS {
                     let x = _mm512_set1_ps(*a.add(r * t.a_row));

@@ -1,47 +1,43 @@
 //! Causal grouped-query attention, backward. Probabilities are computed again from the saved log-sums.
 
-use super::attention::{BLOCK, Heads, block_scores, keys_size, pack_key};
+use super::attention::{BLOCK, Heads, TileRows, for_blocks, keys_size, pack_keys};
 use super::reduce::dot;
-use crate::kernels::product::{Strided, strided};
+use super::rows::{View, ViewMut, gather, scatter};
+use crate::kernels::product::{Strided, key_scores, strided};
+use crate::kernels::tile::LANES;
 use crate::real::{Real, with_scratch};
 use crate::simd::simd;
 
 /// Queries taken at a time: rows times grouped heads.
 const QUERIES: usize = 48;
 
-/// One key-value head of one segment. Each closure returns a slice of `dim` for a row of the segment (and a query head
-/// of the group).
-pub struct Segment<Q, K, V, O, D> {
+/// One key-value head of one segment. Head `g` of the group is `g * dim` further right in `query`, `out`, `dout` and
+/// `dquery`, and `g` further right in `log_sums`.
+pub struct Segment<'a, F> {
     /// Queries after rotation.
-    pub query: Q,
+    pub query: View<'a, F>,
     /// Keys after rotation.
-    pub key: K,
+    pub key: View<'a, F>,
     /// Values.
-    pub value: V,
+    pub value: View<'a, F>,
     /// The forward's result.
-    pub out: O,
+    pub out: View<'a, F>,
+    /// Logarithms of the softmax's denominators.
+    pub log_sums: View<'a, F>,
     /// Gradient of the result.
-    pub dout: D,
+    pub dout: View<'a, F>,
+    /// Where the gradient of queries goes.
+    pub dquery: ViewMut<'a, F>,
+    /// Where the gradient of keys goes.
+    pub dkey: ViewMut<'a, F>,
+    /// Where the gradient of values goes.
+    pub dvalue: ViewMut<'a, F>,
 }
 
 /// Writes the gradients of queries, keys and values of one key-value head of a segment of `len` rows. With
 /// `P = softmax(scale Q K^T)` and `O = P V`: `dV = P^T dO`, `dS = P (dO V^T - rowsum(dO O))`, `dQ = scale dS K`,
 /// `dK = scale dS^T Q`.
-pub fn backward<'a, F: Real, Q, K, V, O, D>(
-    heads: Heads<F>,
-    len: usize,
-    inputs: &Segment<Q, K, V, O, D>,
-    log_sum: impl Fn(usize, usize) -> F,
-    dquery: impl Fn(usize, usize) -> &'a mut [F],
-    dkey: impl Fn(usize) -> &'a mut [F],
-    dvalue: impl Fn(usize) -> &'a mut [F],
-) where
-    Q: Fn(usize, usize) -> &'a [F],
-    K: Fn(usize) -> &'a [F],
-    V: Fn(usize) -> &'a [F],
-    O: Fn(usize, usize) -> &'a [F],
-    D: Fn(usize, usize) -> &'a [F],
-{
+pub fn backward<F: Real>(heads: Heads<F>, len: usize, segment: &Segment<F>) {
     if len == 0 {
         return;
     }
@@ -50,7 +46,7 @@ pub fn backward<'a, F: Real, Q, K, V, O, D>(
     let step = heads.rows(QUERIES);
     let most = step * group;
     let width = len.next_multiple_of(BLOCK);
-    with_scratch(2 * packed + len * padded * 3 + most * (3 * padded + 2 * width), |scratch| {
+    with_scratch(2 * packed + len * padded * 3 + most * (3 * padded + 2 * width + 2), |scratch| {
         let (k_blocks, rest) = scratch.split_at_mut(packed);
         let (v_blocks, rest) = rest.split_at_mut(packed);
         let (k_rows, rest) = rest.split_at_mut(len * padded);
@@ -58,108 +54,103 @@ pub fn backward<'a, F: Real, Q, K, V, O, D>(
         let (dv, rest) = rest.split_at_mut(len * padded);
         let (q, rest) = rest.split_at_mut(most * padded);
         let (d, rest) = rest.split_at_mut(most * padded);
-        let (dq, rest) = rest.split_at_mut(most * padded);
+        let (o, rest) = rest.split_at_mut(most * padded);
+        let (log_sum, rest) = rest.split_at_mut(most);
+        let (mean, rest) = rest.split_at_mut(most);
         let (s, dp) = rest.split_at_mut(most * width);
         k_blocks[packed - BLOCK * dim..].fill(F::ZERO);
         v_blocks[packed - BLOCK * dim..].fill(F::ZERO);
-        for part in [&mut *k_rows, dk, dv, q, d] {
+        for part in [&mut *dk, dv] {
             part.fill(F::ZERO);
         }
-        for t in 0..len {
-            pack_key(k_blocks, t, (inputs.key)(t));
-            pack_key(v_blocks, t, (inputs.value)(t));
-            k_rows[t * padded..t * padded + dim].copy_from_slice((inputs.key)(t));
+        if padded > dim {
+            for part in [&mut *k_rows, q, d, o] {
+                part.fill(F::ZERO);
+            }
         }
+        pack_keys(k_blocks, 0, len, dim, segment.key);
+        pack_keys(v_blocks, 0, len, dim, segment.value);
+        gather(segment.key, len, dim, k_rows, padded);
         for start in (0..len).step_by(step) {
             let count = step.min(len - start);
-            let m = count * group;
-            let last = start + count;
-            let blocks = heads.first(start) / BLOCK..last.div_ceil(BLOCK);
-            let origin = blocks.start * BLOCK;
-            let width = blocks.len() * BLOCK;
-            for r in 0..count {
-                for g in 0..group {
-                    let i = (r * group + g) * padded;
-                    q[i..i + dim].copy_from_slice((inputs.query)(start + r, g));
-                    d[i..i + dim].copy_from_slice((inputs.dout)(start + r, g));
-                }
+            let tile = heads.tile(start, count);
+            let (m, width, origin, keys) = (tile.queries(), tile.width(), tile.origin(), tile.keys());
+            heads.gather(segment.query.shifted(start, 0), count, q);
+            heads.gather(segment.dout.shifted(start, 0), count, d);
+            heads.gather(segment.out.shifted(start, 0), count, o);
+            for g in 0..group {
+                gather(segment.log_sums.shifted(start, g), count, 1, &mut log_sum[g..], group);
             }
-            block_scores(q, m, padded, dim, k_blocks, &blocks, s);
-            block_scores(d, m, padded, dim, v_blocks, &blocks, dp);
-            for r in 0..count {
-                let row = start + r;
-                let (first, end) = (heads.first(row) - origin, row + 1 - origin);
-                for g in 0..group {
-                    let i = r * group + g;
-                    let (s, dp) = (&mut s[i * width..(i + 1) * width], &mut dp[i * width..(i + 1) * width]);
-                    let mean = inner(&d[i * padded..i * padded + dim], (inputs.out)(row, g));
-                    let range = first / BLOCK * BLOCK..end.next_multiple_of(BLOCK);
-                    softmax_backward(&mut s[range.clone()], &mut dp[range.clone()], log_sum(row, g), mean, heads.scale);
-                    for part in [s, dp] {
-                        part[..first].fill(F::ZERO);
-                        part[end..].fill(F::ZERO);
-                    }
-                }
-            }
-            let keys = last - origin;
-            let transposed = |a: *const F, b: *const F, c: *mut F| Strided {
+            row_dots(d, o, padded, &mut mean[..m]);
+            key_scores(q, m, padded, dim, k_blocks, &tile.blocks, s);
+            key_scores(d, m, padded, dim, v_blocks, &tile.blocks, dp);
+            softmax_backward(s, dp, &tile, heads.scale, log_sum, mean);
+            let transposed = |a: &[F], b: &[F], c: &mut [F]| Strided {
                 m: keys,
                 n: padded,
                 k: m,
-                a,
+                a: a[..m * width].as_ptr(),
                 a_row: 1,
                 a_k: width,
-                b,
+                b: b[..m * padded].as_ptr(),
                 b_k: padded,
-                c,
+                c: c[origin * padded..(origin + keys) * padded].as_mut_ptr(),
                 c_row: padded,
                 load: true,
             };
+            let dq = &mut *o;
             let queries = Strided {
                 m,
                 n: padded,
                 k: keys,
-                a: dp.as_ptr(),
+                a: dp[..m * width].as_ptr(),
                 a_row: width,
                 a_k: 1,
-                b: k_rows[origin * padded..].as_ptr(),
+                b: k_rows[origin * padded..(origin + keys) * padded].as_ptr(),
                 b_k: padded,
-                c: dq.as_mut_ptr(),
+                c: dq[..m * padded].as_mut_ptr(),
                 c_row: padded,
                 load: false,
             };
-            // SAFETY: `s` and `dp` hold `m` rows of `width >= keys`, `q`, `d` and `dq` have `m` rows of `padded`, and the
-            // others have `len >= origin + keys` rows of `padded`.
+            // SAFETY: the slices were checked, and `width >= keys`.
             unsafe {
-                strided(&transposed(s.as_ptr(), d.as_ptr(), dv[origin * padded..].as_mut_ptr()));
-                strided(&transposed(dp.as_ptr(), q.as_ptr(), dk[origin * padded..].as_mut_ptr()));
+                strided(&transposed(s, d, dv));
+                strided(&transposed(dp, q, dk));
                 strided(&queries);
             }
-            for r in 0..count {
-                for g in 0..group {
-                    let i = (r * group + g) * padded;
-                    dquery(start + r, g).copy_from_slice(&dq[i..i + dim]);
-                }
-            }
+            heads.scatter(dq, count, segment.dquery.shifted(start, 0));
         }
-        for t in 0..len {
-            dkey(t).copy_from_slice(&dk[t * padded..t * padded + dim]);
-            dvalue(t).copy_from_slice(&dv[t * padded..t * padded + dim]);
-        }
+        scatter(dk, padded, len, dim, segment.dkey);
+        scatter(dv, padded, len, dim, segment.dvalue);
     });
 }
 
 simd! {
-    fn inner(x: &[F], y: &[F]) -> F {
-        dot::<F, FMA>(x, y)
+    /// `out[i] = sum_j x[i, j] y[i, j]` with rows of `width`.
+    fn row_dots(x: &[F], y: &[F], width: usize, out: &mut [F]) {
+        for ((x, y), out) in x.chunks_exact(width).zip(y.chunks_exact(width)).zip(out) {
+            *out = dot::<F, FMA>(x, y);
+        }
     }
 
-    /// Turns scores into probabilities and gradients of probabilities into gradients of unscaled scores.
-    fn softmax_backward(s: &mut [F], dp: &mut [F], log_sum: F, mean: F, scale: F) {
-        for (s, dp) in s.iter_mut().zip(dp) {
-            let p = s.fma::<FMA>(scale, -log_sum).exp::<FMA>();
-            *s = p;
-            *dp = p * (*dp - mean) * scale;
+    /// Turns scores into probabilities and gradients of probabilities into gradients of unscaled scores, 0 where a key is
+    /// not seen.
+    fn softmax_backward(s: &mut [F], dp: &mut [F], tile: &TileRows, scale: F, log_sum: &[F], mean: &[F]) {
+        let width = tile.width();
+        let rows = s.chunks_exact_mut(width).zip(dp.chunks_exact_mut(width)).take(tile.queries());
+        for (index, (s, dp)) in rows.enumerate() {
+            let (log_sum, mean) = (-log_sum[index], mean[index]);
+            let mut dp = dp.as_chunks_mut::<LANES>().0.iter_mut();
+            for_blocks(s.as_chunks_mut::<LANES>().0, &tile.seen(index), |s, visible| {
+                let Some(dp) = dp.next() else { return };
+                for i in 0..LANES {
+                    let p = s[i].fma::<FMA>(scale, log_sum).exp::<FMA>();
+                    let p = if visible[i] { p } else { F::ZERO };
+                    s[i] = p;
+                    let ds = p * (dp[i] - mean) * scale;
+                    dp[i] = if visible[i] { ds } else { F::ZERO };
+                }
+            });
         }
     }
 }
@@ -171,7 +162,7 @@ mod tests {
     use crate::ops::finite::{check, dot, random};
     use crate::par::Shared;
 
-    /// Attention of one key-value head as its definition says; also what the forward returns.
+    /// Attention of one key-value head as its definition says.
     fn naive(heads: Heads<f64>, len: usize, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
         let (dim, group) = (heads.dim, heads.group);
         let mut out = vec![0.0; q.len()];
@@ -191,46 +182,41 @@ mod tests {
         out
     }
 
-    #[allow(clippy::needless_pass_by_value)]
+    fn view_mut(data: &mut [f64], row: usize) -> ViewMut<'_, f64> {
+        // SAFETY: one thread.
+        unsafe { ViewMut::new(Shared::new(data), 0, row) }
+    }
+
     fn case(dim: usize, group: usize, len: usize, window: Option<usize>) {
         let heads = Heads { dim, group, scale: 0.4, window };
-        let padded = heads.padded();
-        let q = random(len * group * dim, 1);
-        let (k, v, a) = (random(len * dim, 2), random(len * dim, 3), random(len * group * dim, 4));
+        let (padded, wide) = (heads.padded(), group * dim);
+        let (q, a) = (random(len * wide, 1), random(len * wide, 4));
+        let (k, v) = (random(len * dim, 2), random(len * dim, 3));
         let (mut keys, mut values) = (vec![0.0; keys_size(len, dim)], vec![0.0; len * padded]);
-        for t in 0..len {
-            pack_key(&mut keys, t, &k[t * dim..(t + 1) * dim]);
-            values[t * padded..t * padded + dim].copy_from_slice(&v[t * dim..(t + 1) * dim]);
-        }
+        let view = |data, row| View { data, start: 0, row };
+        pack_keys(&mut keys, 0, len, dim, view(&k, dim));
+        gather(view(&v, dim), len, dim, &mut values, padded);
         let (mut out, mut sums) = (vec![0.0; q.len()], vec![0.0; len * group]);
-        let inputs = Inputs { heads, queries: &q, query_row: group * dim, position: 0, keys: &keys, values: &values };
-        let at = |r: usize, g: usize| (r * group + g) * dim..(r * group + g + 1) * dim;
-        let shared = Shared::new(&mut out);
-        // SAFETY: one thread, and heads of rows do not overlap.
-        attention::forward(&inputs, len, |r, g| unsafe { shared.range(at(r, g)) }, |r, g, s| sums[r * group + g] = s);
+        let inputs = Inputs { heads, queries: view(&q, wide), position: 0, keys: &keys, values: &values };
+        attention::forward(&inputs, len, view_mut(&mut out, wide), Some(view_mut(&mut sums, group)));
         for (found, expected) in out.iter().zip(naive(heads, len, &q, &k, &v)) {
             assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
         }
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
-        let [to_q, to_k, to_v] = [&mut dq, &mut dk, &mut dv].map(|d| Shared::new(d));
-        let row = |r: usize| r * dim..(r + 1) * dim;
         backward(
             heads,
             len,
             &Segment {
-                query: |r, g| &q[at(r, g)],
-                key: |r| &k[row(r)],
-                value: |r| &v[row(r)],
-                out: |r, g| &out[at(r, g)],
-                dout: |r, g| &a[at(r, g)],
+                query: view(&q, wide),
+                key: view(&k, dim),
+                value: view(&v, dim),
+                out: view(&out, wide),
+                log_sums: view(&sums, group),
+                dout: view(&a, wide),
+                dquery: view_mut(&mut dq, wide),
+                dkey: view_mut(&mut dk, dim),
+                dvalue: view_mut(&mut dv, dim),
             },
-            |r, g| sums[r * group + g],
-            // SAFETY: as above.
-            |r, g| unsafe { to_q.range(at(r, g)) },
-            // SAFETY: as above.
-            |r| unsafe { to_k.range(row(r)) },
-            // SAFETY: as above.
-            |r| unsafe { to_v.range(row(r)) },
         );
         check("dq", &q, &dq, |q| dot(&naive(heads, len, q, &k, &v), &a));
         check("dk", &k, &dk, |k| dot(&naive(heads, len, &q, k, &v), &a));

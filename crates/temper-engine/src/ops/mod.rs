@@ -8,6 +8,7 @@ pub mod linear;
 pub mod reduce;
 pub mod rmsnorm;
 pub mod rope;
+pub mod rows;
 pub mod swiglu;
 
 #[cfg(test)]
