@@ -43,7 +43,8 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
     let (value, (low, high), binary) = match Sampled::of(&values, metric.range) {
         None => (f64::NAN, (f64::NAN, f64::NAN), false),
         Some(sampled) => {
-            (sampled.value(), sampled.interval(values.len(), CONFIDENCE), matches!(sampled, Sampled::Proportion { .. }))
+            let interval = within(sampled.interval(values.len(), CONFIDENCE), metric.range);
+            (sampled.value(), interval, matches!(sampled, Sampled::Proportion { .. }))
         }
     };
     let truncated = records.iter().filter(|record| record.truncated()).count();
@@ -72,6 +73,11 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
         binary,
         tags,
     }
+}
+
+/// The part of an interval that a score can reach at all: Student's t knows no limits, the metric does.
+fn within((low, high): (f64, f64), range: Option<(f64, f64)>) -> (f64, f64) {
+    range.map_or((low, high), |(least, most)| (low.max(least), high.min(most)))
 }
 
 /// The mean over its scored repeats of every item that has one, by identity.
@@ -119,7 +125,9 @@ mod tests {
         assert_eq!((m.unscored, m.errors, m.not_applicable), (1, 2, 1));
         assert!(!m.binary);
         assert_eq!(m.unscored_share(), 0.5);
-        // Values 0.5 and 1: sd √0.125, se 0.25, t with one degree of freedom 12.706.
+        // Values 0.5 and 1: sd √0.125, se 0.25, t with one degree of freedom 12.706; a score from 0 to 1 stays there.
+        assert_eq!((m.low, m.high), (0.0, 1.0));
+        let [m] = &measure("s", &records, &[metric("m", None)])[..] else { panic!() };
         assert!((m.high - (0.75 + 12.706204736 * 0.25)).abs() < 1e-6, "{}", m.high);
     }
 

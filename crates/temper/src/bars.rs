@@ -72,9 +72,8 @@ impl Progress for Bars {
     }
 
     fn end(&mut self) {
-        match self.bar.take() {
-            Some(bar) => bar.finish_and_clear(),
-            None => {}
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
         }
         eprintln!("{:<28} done in {}", self.label, seconds(self.begun.elapsed().as_secs_f64()));
     }

@@ -1,5 +1,7 @@
 //! The commands on one model, and what they say to bad input.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::Scratch;

@@ -1,5 +1,7 @@
 //! Whole runs of a tiny recipe: to the end, interrupted, killed and resumed, refused.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::{Duration, Instant};
