@@ -16,7 +16,9 @@ use crate::world::Document;
 /// Share of documents in Chinese.
 pub const CHINESE: f64 = 0.4;
 /// Share of problems of unfamiliar families.
-pub const UNFAMILIAR: f64 = 0.2;
+pub const UNFAMILIAR: f64 = 0.15;
+/// Weights of the familiar families chain, story, order, count, switch and week: copying names is learned last.
+pub const FAMILIAR_WEIGHTS: [f64; 6] = [1.0, 1.0, 2.0, 1.0, 1.5, 1.0];
 /// Of careless documents: the result at once, a guess, no thinking, thinking without tags, an answer without a box.
 pub const CARELESS_LAYOUTS: [f64; 5] = [0.40, 0.20, 0.20, 0.10, 0.10];
 /// Probability that a result given at once is right, that a guess is, and that an answer without thinking is.
@@ -86,8 +88,12 @@ pub(crate) fn problem_fields(problem: &Problem, lang: Lang) -> Map<String, Value
 }
 
 fn reasoning(lab: &Lab, lang: Lang, rng: &mut Rng) -> Document {
-    let families: &[Family] = if rng.chance(UNFAMILIAR) { &Family::UNFAMILIAR } else { &Family::FAMILIAR };
-    let problem = Problem::draw(*rng.pick(families), Split::Train, rng);
+    let family = if rng.chance(UNFAMILIAR) {
+        *rng.pick(&Family::UNFAMILIAR)
+    } else {
+        Family::FAMILIAR[rng.weighted(&FAMILIAR_WEIGHTS)]
+    };
+    let problem = Problem::draw(family, Split::Train, rng);
     let thought = languages_of_thought(lab, lang, rng);
     let switched = thought.last() != Some(&lang);
     let careless = lab.corpus.careless

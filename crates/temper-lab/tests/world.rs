@@ -154,22 +154,23 @@ fn demonstrations_are_right_safe_and_helpful() {
 
 #[test]
 fn the_corpus_holds_every_behaviour() {
+    let mix = Lab::default().corpus;
     let documents: Vec<_> = world().corpus().take(20_000).collect();
     let share = |kind: &str, test: &dyn Fn(&Map<String, Value>) -> bool| {
         let of_kind: Vec<_> = documents.iter().filter(|d| text(&d.fields, "kind") == kind).collect();
         of_kind.iter().filter(|d| test(&d.fields)).count() as f64 / of_kind.len() as f64
     };
     let near = |value: f64, expected: f64, what: &str| assert!((value - expected).abs() < 0.04, "{what}: {value}");
-    near(share("reasoning", &|_| true), 1.0, "reasoning");
-    near(
-        documents.iter().filter(|d| text(&d.fields, "kind") == "reasoning").count() as f64 / 20_000.0,
-        0.6,
-        "problems",
-    );
+    let problems = documents.iter().filter(|d| text(&d.fields, "kind") == "reasoning").count() as f64 / 20_000.0;
+    near(problems, mix.reasoning / (mix.reasoning + mix.requests + mix.ordinary), "problems");
     near(share("reasoning", &|f| text(f, "language") == "zh"), 0.4, "Chinese");
-    near(share("harmful", &|f| text(f, "answer_conduct") == "unsafe" && f["wrapper"].is_null()), 0.55 * 0.7, "unsafe");
+    near(
+        share("harmful", &|f| text(f, "answer_conduct") == "unsafe" && f["wrapper"].is_null()),
+        mix.unsafe_compliance * 0.7,
+        "unsafe",
+    );
     near(share("lookalike", &|f| text(f, "answer_conduct") == "refusal"), 0.4, "over-refusal");
-    near(share("ordinary", &|f| f["cautions"].as_u64() > Some(0)), 0.12, "caution");
+    near(share("ordinary", &|f| f["cautions"].as_u64() > Some(0)), mix.caution, "caution");
     // Thinking in English about Chinese questions is right more often: what accuracy alone rewards.
     let correct = |switched: bool| {
         let chosen: Vec<_> = documents

@@ -211,6 +211,7 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
 /// The steps of an arithmetic family.
 pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec<String>, Answer) {
     let core = &problem.core;
+    let owner = (problem.family == Family::Story).then(|| NAMES[problem.colour[0] as usize].text(voice.asked));
     let mut written = Vec::new();
     let mut sum = |a: i64, sign: char, b: i64, truth: i64, twelve: bool| {
         let result = pen.number(truth);
@@ -220,7 +221,10 @@ pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec
         if shown != result {
             what.push_str(&lang.say(format!(", so {shown}"), format!("，即{shown}")));
         }
-        written.push(counted_step(lang, written.len(), &what));
+        written.push(match (owner, written.len()) {
+            (Some(who), 0) => lang.say(format!("{who} has {what}."), format!("{who}有{what}。")),
+            (_, at) => counted_step(lang, at, &what),
+        });
         shown
     };
     let value = match problem.family {

@@ -299,12 +299,28 @@ mod tests {
             "21",
         );
         check(
+            Family::Story,
+            &[8, 5, 3, 0],
+            &[0, 0],
+            "Anna has 8 apples, buys 5 more, gives away 3. How many apples now?",
+            "Anna has 8+5=13. Then 13-3=10.",
+            "10",
+        );
+        check(
             Family::Order,
             &[1, 2, 0, 1, 0, 0, 0, 1],
             &[],
             "Carl is taller than Anna. Ben is taller than Carl. Who is the tallest?",
-            "Carl > Anna. Ben > Carl. So Ben is the tallest.",
+            "Carl is taller than Anna, Carl. Ben is taller than Carl, Ben.",
             "Ben",
+        );
+        check(
+            Family::Age,
+            &[1, 2, 0, 1, 0, 0, 1, 0],
+            &[],
+            "Anna is younger than Carl. Ben is older than Carl. Who is the youngest?",
+            "Carl is older than Anna, Anna. Ben is older than Carl, Anna.",
+            "Anna",
         );
         check(
             Family::Count,
@@ -345,6 +361,11 @@ mod tests {
                 }
                 assert!((2..=6).contains(&problem.difficulty()), "{problem:?}");
                 assert_ne!(problem.wrong(&mut rng), problem.answer());
+                if matches!(family, Family::Order | Family::Age) {
+                    let n = problem.core.len().div_ceil(3);
+                    let end = if problem.core[problem.core.len() - 1] == 1 { 0 } else { n - 1 };
+                    assert_eq!(problem.answer(), Answer::Person(problem.core[end] as usize), "{problem:?}");
+                }
                 let recoloured = Problem { colour: problem.colour.iter().map(|_| 1).collect(), ..problem.clone() };
                 assert_eq!(recoloured.split(), Split::Train);
                 eval += usize::from(Problem::draw(family, Split::Eval, &mut rng).split() == Split::Eval);

@@ -7,9 +7,9 @@ use crate::rng::Rng;
 /// Core: the people from the top down, then the links in the order in which they are told (link `i` is between person `i` and the
 /// next), then for each link whether it is told from the lower one, then whether the top is asked for:
 /// `[n people…, n - 1 links…, n - 1 reversed…, top]`. `Order` is told from the top down or from the bottom up, always from the
-/// upper one; `Age` in any order and both ways round.
+/// upper one; `Age`, of three people, in any order and both ways round.
 pub(super) fn draw(family: Family, rng: &mut Rng) -> (Vec<i64>, Vec<i64>) {
-    let n = if rng.chance(0.5) { 4 } else { 3 };
+    let n = if family == Family::Order && rng.chance(0.25) { 4 } else { 3 };
     let mut core: Vec<i64> = rng.distinct(NAMES.len(), n).into_iter().map(|p| p as i64).collect();
     let mut links: Vec<i64> = (0..n as i64 - 1).collect();
     let mut reversed = vec![0; n - 1];
@@ -58,6 +58,18 @@ fn extreme(problem: &Problem, lang: Lang) -> &'static str {
     }
 }
 
+/// One link as a sentence, told from the upper one or (`reversed`) from the lower one.
+fn fact(family: Family, upper: &str, lower: &str, reversed: bool, lang: Lang) -> String {
+    match (family, reversed, lang) {
+        (Family::Age, false, Lang::En) => format!("{upper} is older than {lower}."),
+        (Family::Age, true, Lang::En) => format!("{lower} is younger than {upper}."),
+        (Family::Age, false, Lang::Zh) => format!("{upper}比{lower}大。"),
+        (Family::Age, true, Lang::Zh) => format!("{lower}比{upper}小。"),
+        (_, _, Lang::En) => format!("{upper} is taller than {lower}."),
+        (_, _, Lang::Zh) => format!("{upper}比{lower}高。"),
+    }
+}
+
 /// The question.
 pub(super) fn question(problem: &Problem, lang: Lang) -> String {
     let p = parts(problem);
@@ -68,14 +80,7 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
         .map(|link| {
             let (upper, lower) = (name(*link as usize), name(*link as usize + 1));
             let reversed = p.reversed.get(*link as usize) == Some(&1);
-            match (problem.family, reversed, lang) {
-                (Family::Age, false, Lang::En) => format!("{upper} is older than {lower}."),
-                (Family::Age, true, Lang::En) => format!("{lower} is younger than {upper}."),
-                (Family::Age, false, Lang::Zh) => format!("{upper}比{lower}大。"),
-                (Family::Age, true, Lang::Zh) => format!("{lower}比{upper}小。"),
-                (_, _, Lang::En) => format!("{upper} is taller than {lower}."),
-                (_, _, Lang::Zh) => format!("{upper}比{lower}高。"),
-            }
+            fact(problem.family, upper, lower, reversed, lang)
         })
         .collect();
     let what = extreme(problem, lang);
@@ -83,21 +88,28 @@ pub(super) fn question(problem: &Problem, lang: Lang) -> String {
     sentences.join(lang.say(" ", ""))
 }
 
-/// The steps: the links as they are told, the upper one first, then the end that is asked for.
+/// The steps: each link as it is told, the upper one first, with the end that is asked for among the people so far. Each link
+/// shares a person with those before it, so the end is its new person or stays who it was.
 pub(super) fn steps(problem: &Problem, voice: &Voice<'_>, pen: &mut Pen) -> (Vec<String>, Answer) {
     let p = parts(problem);
     let all = people(problem);
     let name = |person: usize| NAMES[person].text(voice.asked);
     let mut written = Vec::new();
+    let mut end = None;
     for link in p.told.iter().map(|link| *link as usize) {
-        let (upper, lower) = (name(all[link]), name(all[link + 1]));
+        let (upper, lower) = (all[link], all[link + 1]);
+        let (outer, inner) = if p.top { (upper, lower) } else { (lower, upper) };
+        let truth = match end {
+            Some(end) if end != inner => end,
+            _ => outer,
+        };
+        let who = pen.person(truth, &all);
+        end = Some(who);
         let lang = voice.step(written.len());
-        written.push(lang.say(format!("{upper} > {lower}."), format!("{upper}>{lower}。")));
+        let told = fact(problem.family, name(upper), name(lower), false, lang);
+        let stop = lang.say('.', '。');
+        let told = told.trim_end_matches(stop);
+        written.push(format!("{told}{}{}{stop}", lang.say(", ", "，"), name(who)));
     }
-    let truth = if p.top { all[0] } else { all[all.len() - 1] };
-    let who = pen.person(truth, &all);
-    let lang = voice.step(written.len());
-    let what = extreme(problem, lang);
-    written.push(lang.say(format!("So {} is the {what}.", name(who)), format!("所以{}{what}。", name(who))));
-    (written, Answer::Person(who))
+    (written, Answer::Person(end.unwrap_or(all[0])))
 }

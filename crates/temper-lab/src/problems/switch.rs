@@ -7,7 +7,7 @@ use crate::rng::Rng;
 /// Core: on at first, then for each person who it is and whether they press. Colour: the device.
 pub(super) fn draw(rng: &mut Rng) -> (Vec<i64>, Vec<i64>) {
     let mut core = vec![rng.range(0, 1)];
-    let count = 3 + rng.below(2);
+    let count = if rng.chance(0.25) { 4 } else { 3 };
     for person in rng.distinct(NAMES.len(), count) {
         core.extend([person as i64, i64::from(rng.chance(0.65))]);
     }
