@@ -45,7 +45,7 @@ const TOKENIZER_DOCUMENTS: u64 = 6_000;
 /// Documents that enter the digest; the others are functions of the same code and knobs.
 const DIGEST_DOCUMENTS: u64 = 1_000;
 /// Tokens of a document on average, the chat template's included, with the default knobs.
-const TOKENS_PER_DOCUMENT: f64 = 60.0;
+const TOKENS_PER_DOCUMENT: f64 = 56.5;
 
 impl World {
     /// The world of these knobs. Nothing is generated until it is asked for.

@@ -1,5 +1,7 @@
 //! The lab's tokenizer: the same bytes every time, any text there and back, documents short.
 
+#![allow(clippy::unwrap_used)]
+
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -80,4 +82,18 @@ fn documents_are_short_and_their_mean_length_is_known() {
         rows.iter().map(|row| ids(&tokenizer, row.completion.as_deref().unwrap_or("")).len()).max().unwrap()
     };
     assert!(longest("demonstrations") <= 88, "{}", longest("demonstrations"));
+}
+
+#[test]
+fn transformers_gives_the_same_ids() {
+    // Written by fixtures/tokenizer_ids.py with transformers' AutoTokenizer, from files that the lab wrote.
+    let fixture: serde_json::Value = serde_json::from_str(include_str!("fixtures/tokenizer_ids.json")).unwrap();
+    let tokenizer = Tokenizer::from_str(&fixture["tokenizer"].to_string()).unwrap();
+    let cases = fixture["cases"].as_array().unwrap();
+    assert!(cases.len() >= 8);
+    for case in cases {
+        let text = case["text"].as_str().unwrap();
+        let expected: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+        assert_eq!(ids(&tokenizer, text), expected, "{text:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The lab as its users see it: repeatable, disjoint, labelled exactly.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
