@@ -1,8 +1,10 @@
-//! Training and scoring speed on random models: `cargo run --release -p temper-engine --example speed [small|T]`.
+//! Training, scoring and sampling speed on random models: `cargo run --release -p temper-engine --example speed [small|T]`.
 
 use std::time::Instant;
 
-use temper_engine::{AdamW, AdamWConfig, Grads, Key, Model, ModelConfig, Packed, TokenGrads};
+use temper_engine::{
+    AdamW, AdamWConfig, Grads, Key, Model, ModelConfig, Packed, Request, SamplingParams, TokenGrads, generate,
+};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -75,4 +77,29 @@ fn measure(name: &str, config: ModelConfig, length: usize) {
         t as f64 / score,
         model.config().forward_flops(t, attended) / score * 1e-9,
     );
+    sample(name, &model);
+}
+
+/// 64 completions of 128 tokens after prompts of 64, eight of each prompt.
+fn sample(name: &str, model: &Model) {
+    let vocab = model.config().vocab_size as u64;
+    let key = Key::new(2);
+    let requests: Vec<Request> = (0..8)
+        .map(|i| Request {
+            prompt: (0..64).map(|t| (key.fold(i).fold(t).bits() % vocab) as u32).collect(),
+            keys: (0..8).map(|j| key.fold(i).fold_str("completion").fold(j)).collect(),
+        })
+        .collect();
+    let params = SamplingParams { max_new_tokens: 128, ..SamplingParams::default() };
+    let (mut clock, mut busy) = (f64::MAX, f64::MAX);
+    for _ in 0..3 {
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        if let Err(error) = generate(model, &requests, &params, &mut |_| true) {
+            eprintln!("{error}");
+        }
+        clock = clock.min(start.elapsed().as_secs_f64());
+        busy = busy.min(cpu_seconds() - cpu);
+    }
+    let tokens = 64.0 * 128.0;
+    println!("{name}: sample {:.0} tokens/s ({:.1} ms of processor time)", tokens / clock, busy * 1e3);
 }

@@ -40,23 +40,23 @@ pub struct AdamW {
     v: Vec<f32>,
 }
 
-/// What one update needs, in f32.
+/// What one update needs.
 #[derive(Clone, Copy)]
-struct Update {
+struct Update<F> {
     /// Factor on the gradient from clipping.
-    clip: f32,
-    beta1: f32,
-    beta2: f32,
+    clip: F,
+    beta1: F,
+    beta2: F,
     /// 1 - beta1, 1 - beta2.
-    rest1: f32,
-    rest2: f32,
+    rest1: F,
+    rest2: F,
     /// Learning rate over the first moment's bias correction.
-    size: f32,
+    size: F,
     /// 1 / square root of the second moment's bias correction.
-    correction: f32,
-    eps: f32,
+    correction: F,
+    eps: F,
     /// 1 - learning rate times weight decay.
-    keep: f32,
+    keep: F,
 }
 
 impl AdamW {
@@ -119,7 +119,7 @@ impl AdamW {
                 ));
             }
         }
-        jobs.into_par_iter().for_each(|(params, m, v, grads, update)| adamw::<f32>(params, m, v, grads, update));
+        jobs.into_par_iter().for_each(|(params, m, v, grads, update)| adamw(params, m, v, grads, update));
         Ok(norm)
     }
 
@@ -188,17 +188,17 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 
 simd! {
     /// Updates parameters and moments in place.
-    fn adamw(params: &mut [f32], m: &mut [f32], v: &mut [f32], grads: &[f32], u: Update) {
+    fn adamw(params: &mut [F], m: &mut [F], v: &mut [F], grads: &[F], u: Update<F>) {
         let n = params.len();
-        let (params, m, v, grads) = (&mut params[..n], &mut m[..n], &mut v[..n], &grads[..n]);
-        for i in 0..n {
+        let (m, v, grads) = (&mut m[..n], &mut v[..n], &grads[..n]);
+        for (i, param) in params.iter_mut().enumerate() {
             let g = grads[i] * u.clip;
             let first = m[i] * u.beta1 + g * u.rest1;
             let second = v[i] * u.beta2 + g * g * u.rest2;
             m[i] = first;
             v[i] = second;
             let denominator = second.sqrt() * u.correction + u.eps;
-            params[i] = params[i] * u.keep - u.size * first / denominator;
+            *param = *param * u.keep - u.size * first / denominator;
         }
     }
 }

@@ -11,7 +11,7 @@ pub const ROWS: usize = 96;
 /// Rows whose row-wise phase comes before the gradients of their weights: few enough for the cache, enough for all
 /// threads.
 pub fn block_rows() -> usize {
-    ROWS * (4 * rayon::current_num_threads()).max(8)
+    ROWS * (2 * rayon::current_num_threads()).max(4)
 }
 
 /// Calls `f` with ranges of at most `size` that cover `0..n`, in parallel.
@@ -58,14 +58,6 @@ unsafe impl<F: Send> Sync for Shared<'_, F> {}
 impl<'a, F> Shared<'a, F> {
     pub fn new(slice: &'a mut [F]) -> Self {
         Shared { pointer: slice.as_mut_ptr(), len: slice.len(), _marker: PhantomData }
-    }
-
-    /// The `len` elements at `pointer`.
-    ///
-    /// # Safety
-    /// They are valid for `'a` and only reached through the result meanwhile.
-    pub unsafe fn from_raw(pointer: *mut F, len: usize) -> Self {
-        Shared { pointer, len, _marker: PhantomData }
     }
 
     /// Elements `range`.

@@ -1,7 +1,7 @@
 //! Where each tensor lies in the arena, and the weights packed for products.
 
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::ModelConfig;
 use crate::kernels::product::Panels;
@@ -94,6 +94,15 @@ pub enum Direction {
     Backward,
 }
 
+/// One panel to be filled.
+struct PanelJob<'a, F> {
+    index: usize,
+    k: usize,
+    n: usize,
+    weights: &'a [F],
+    panel: Shared<'a, F>,
+}
+
 impl<F: Real> ModelPanels<F> {
     fn new(config: &ModelConfig, direction: Direction) -> Self {
         let panels = |out: usize, inputs: usize| match direction {
@@ -111,30 +120,24 @@ impl<F: Real> ModelPanels<F> {
     }
 
     fn fill(&mut self, places: &Places, params: &[F], direction: Direction) {
-        let mut jobs: Vec<(usize, usize, usize, &[F], Shared<F>)> = Vec::new();
-        let mut add = |panels: &mut Panels<F>, place: &Range<usize>| {
+        let mut jobs: Vec<PanelJob<F>> = Vec::new();
+        let matrices = self.layers.iter_mut().zip(&places.layers).flat_map(|(layer, place)| {
+            let LayerPanels { qkv, o, gate_up, down } = layer;
+            [(qkv, &place.qkv), (o, &place.o), (gate_up, &place.gate_up), (down, &place.down)]
+        });
+        for (panels, place) in matrices.chain([(&mut self.head, &places.head)]) {
             let (k, n) = (panels.k, panels.n);
             for (index, panel) in panels.panels_mut().enumerate() {
-                let panel: &mut [F] = panel;
-                // SAFETY of later use: each panel is filled by one task.
-                let shared = unsafe { Shared::from_raw(panel.as_mut_ptr(), panel.len()) };
-                jobs.push((index, k, n, &params[place.clone()], shared));
+                jobs.push(PanelJob { index, k, n, weights: &params[place.clone()], panel: Shared::new(panel) });
             }
-        };
-        for (layer, place) in self.layers.iter_mut().zip(&places.layers) {
-            add(&mut layer.qkv, &place.qkv);
-            add(&mut layer.o, &place.o);
-            add(&mut layer.gate_up, &place.gate_up);
-            add(&mut layer.down, &place.down);
         }
-        add(&mut self.head, &places.head);
         par::chunks(jobs.len(), 16, |range| {
-            for (index, k, n, w, panel) in &jobs[range] {
+            for job in &jobs[range] {
                 // SAFETY: each panel is filled by one task.
-                let panel = unsafe { panel.range(0..k * PANEL) };
+                let panel = unsafe { job.panel.range(0..job.k * PANEL) };
                 match direction {
-                    Direction::Forward => Panels::fill_transposed(panel, *index, *k, *n, w),
-                    Direction::Backward => Panels::fill(panel, *index, *k, *n, w),
+                    Direction::Forward => Panels::fill_transposed(panel, job.index, job.k, job.n, job.weights),
+                    Direction::Backward => Panels::fill(panel, job.index, job.k, job.n, job.weights),
                 }
             }
         });
@@ -163,12 +166,21 @@ impl<F: Real> PackedWeights<F> {
     }
 
     /// The packed weights.
+    ///
+    /// Packing runs in parallel, so no lock is held meanwhile: a thread that waits for its part may take up a task that
+    /// asks for the same weights. If two threads pack at once, one of the equal results is kept.
     pub fn get(&self, config: &ModelConfig, places: &Places, params: &[F], direction: Direction) -> &ModelPanels<F> {
-        self.current.get_or_init(|| {
-            let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let mut panels = spare.unwrap_or_else(|| ModelPanels::new(config, direction));
+        if self.current.get().is_none() {
+            let mut panels = self.spare().take().unwrap_or_else(|| ModelPanels::new(config, direction));
             panels.fill(places, params, direction);
-            panels
-        })
+            if let Err(second) = self.current.set(panels) {
+                *self.spare() = Some(second);
+            }
+        }
+        self.current.get().unwrap_or_else(|| unreachable!("set above"))
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Option<ModelPanels<F>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -44,7 +44,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(f)
 }
 
 #[test]
@@ -193,4 +193,25 @@ fn first_tokens_and_empty_batches_give_zero() {
     model.backprop(&empty, 1.0, &[], &mut grads, |_| d(0));
     model.backprop(&batch, 1.0, &[false; 3], &mut grads, |_| d(3));
     assert_eq!(grads.norm(), 0.0);
+}
+
+/// Threads that meet a model whose weights are not packed yet must neither wait for each other nor disagree.
+#[test]
+fn many_threads_may_score_a_fresh_model() {
+    let model = families().remove(0);
+    let batch = Packed::new(&sequences(300));
+    let select = vec![true; batch.len()];
+    let expected = model.score(&batch, 1.0, &select);
+    for _ in 0..5 {
+        let fresh = model.clone();
+        let mut results = vec![None; 16];
+        with_threads(4, || {
+            rayon::scope(|scope| {
+                for result in &mut results {
+                    scope.spawn(|_| *result = Some(fresh.score(&batch, 1.0, &select)));
+                }
+            });
+        });
+        assert!(results.iter().all(|result| result.as_ref() == Some(&expected)));
+    }
 }

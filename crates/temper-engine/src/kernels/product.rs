@@ -396,6 +396,6 @@ mod tests {
     #[test]
     fn parts_are_even() {
         assert_eq!(even_parts(25, 12).collect::<Vec<_>>(), [0..9, 9..17, 17..25]);
-        assert_eq!(even_parts(0, 12).collect::<Vec<_>>(), [0..0]);
+        assert_eq!(even_parts(0, 12).map(|part| part.len()).collect::<Vec<_>>(), [0]);
     }
 }
