@@ -60,7 +60,7 @@ pub struct StageEstimate {
     pub kind: String,
     /// Rows of its data; `None` when an earlier stage makes them.
     pub rows: Option<usize>,
-    /// Optimiser steps; `None` when an earlier stage makes the rows.
+    /// Optimiser steps; `None` for a stage that takes none, and when an earlier stage makes the rows.
     pub steps: Option<usize>,
     /// Tokens sampled at most.
     pub tokens_sampled: Option<f64>,
@@ -161,7 +161,13 @@ impl Planner<'_> {
             tokens_trained: None,
             flops: None,
         };
-        let StageData::Source(name) = stage.data() else { return Ok(estimate) };
+        let extent = stage.extent();
+        let share = extent.share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops);
+        let StageData::Source(name) = stage.data() else {
+            // How many rows an earlier stage keeps is not known; what the stage may spend is.
+            estimate.flops = share;
+            return Ok(estimate);
+        };
         let rows = self.prepared.data.get(name).map(Vec::as_slice).unwrap_or_default();
         let (prompt, whole) = self.lengths(rows)?;
         let flops = |tokens: f64, length: f64, train: bool| {
@@ -205,14 +211,14 @@ impl Planner<'_> {
                 )
             }
         };
-        let extent = stage.extent();
-        let by_budget =
-            extent.share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops / cost);
+        let by_budget = share.map(|flops| flops / cost);
         let steps =
             [extent.max_steps.map(|n| n as f64), by_budget, passes].into_iter().flatten().fold(f64::INFINITY, f64::min);
-        let steps = if steps.is_finite() { steps.ceil().max(1.0) } else { 1.0 };
+        // Rejection sampling is one pass, or the part of one that its share allows.
+        let steps = if stage.trains() { steps.max(1.0).ceil() } else { steps };
+        let steps = if steps.is_finite() { steps } else { 1.0 };
         estimate.rows = Some(rows.len());
-        estimate.steps = Some(steps as usize);
+        estimate.steps = stage.trains().then_some(steps as usize);
         estimate.tokens_sampled = Some(steps * sampled);
         estimate.tokens_trained = Some(steps * trained);
         estimate.flops = Some(steps * cost);
@@ -273,7 +279,7 @@ impl fmt::Display for Estimate {
                     "  {:<34} {:>6} {:>7} {:>9} {:>9} {:>9}",
                     format!("{}/{}", arm.name, stage.name),
                     stage.rows.map_or("?".into(), |n| n.to_string()),
-                    stage.steps.map_or("?".into(), |n| n.to_string()),
+                    stage.steps.map_or("–".into(), |n| n.to_string()),
                     count(stage.tokens_sampled),
                     count(stage.tokens_trained),
                     count(stage.flops)
