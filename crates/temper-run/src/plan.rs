@@ -248,10 +248,12 @@ impl Planner<'_> {
         let references = self.recipe.arms.values().flat_map(|arm| &arm.stages);
         let reference = references.clone().any(|stage| matches!(stage, Stage::Grpo(grpo) if grpo.beta > 0.0));
         let copies = 1 + 2 + 1 + 2 + 3 + if reference { 3 } else { 0 };
+        // A model keeps its activations between calls, and so does the reference.
+        let workspaces = if reference { 2 } else { 1 };
         let tokens = temper_train::step::micro_batch_tokens(c);
         let per_token = c.num_layers * (8 * c.hidden_size + 4 * c.intermediate_size + 3 * c.q_size() + 4 * c.kv_size());
-        let process = 64 << 20;
-        (4 * (copies * c.num_params() + tokens * per_token) + process) as u64
+        let process = 128 << 20;
+        (4 * (copies * c.num_params() + workspaces * tokens * per_token) + process) as u64
     }
 }
 
@@ -294,7 +296,7 @@ impl fmt::Display for Estimate {
             si(self.evaluation.tokens_sampled),
             si(self.evaluation.flops)
         )?;
-        writeln!(f, "  memory: about {:.0} MiB", self.memory_bytes as f64 / (1 << 20) as f64)?;
+        writeln!(f, "  memory: up to about {:.0} MiB", self.memory_bytes as f64 / (1 << 20) as f64)?;
         writeln!(
             f,
             "  Sampled tokens assume the longest completions: they and the FLOPs of sampling stages are upper bounds,"
