@@ -244,7 +244,9 @@ impl<F: Real> Model<F> {
         work.prepare(&self.config, batch, keep);
         let last = forward::layers(self, batch, work);
         forward::head_rows(self, batch, select, &work.x[last], &mut work.head);
-        let results = self.head(temperature).stats(&work.head.hidden, &work.head.targets);
+        let rows = if keep { work.head.targets.len() } else { 0 };
+        let kept = work.backward.head.kept(rows, self.config.vocab_size);
+        let results = self.head(temperature).stats(&work.head.hidden, &work.head.targets, kept);
         let mut stats = TokenStats::zeros(batch.len());
         for (t, result) in work.head.tokens.iter().zip(&results) {
             stats.logprobs[*t] = result.logprob;

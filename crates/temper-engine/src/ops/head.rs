@@ -1,4 +1,5 @@
-//! The head: logits, log-probabilities, entropy and their gradients, for chunks of rows; `[T, V]` never exists.
+//! The head: logits, log-probabilities, entropy and their gradients, for chunks of rows. All logits, `[T, V]`, never exist:
+//! the backward computes those again that are more than a fixed amount.
 
 use super::linear::{self, WeightGrad};
 use super::reduce::{fold, max};
@@ -11,6 +12,8 @@ use crate::simd::simd;
 
 /// Elements of logits that a thread has at a time.
 const LOGITS: usize = 1 << 18;
+/// Elements of logits that the forward keeps for the backward; those of further rows are computed again.
+const KEPT: usize = 1 << 24;
 /// Elements of logits that the backward has at a time, over all threads.
 const BLOCK: usize = 1 << 20;
 
@@ -63,30 +66,38 @@ pub struct Head<'a, F> {
 }
 
 impl<F: Real> Head<'_, F> {
-    /// Statistics of each row of `hidden` with its target.
-    pub fn stats(&self, hidden: &[F], targets: &[u32]) -> Vec<RowStats<F>> {
+    /// Statistics of each row of `hidden` with its target. The logits of the first `kept.len() / vocab` rows are kept.
+    pub fn stats(&self, hidden: &[F], targets: &[u32], kept: &mut [F]) -> Vec<RowStats<F>> {
         let (width, vocab) = (self.weights.k, self.weights.n);
         let mut stats = vec![RowStats::default(); targets.len()];
         let results = SharedStats(stats.as_mut_ptr());
+        let kept = Shared::new(kept);
         par::chunks(targets.len(), chunk_rows(vocab), |rows| {
-            with_scratch(rows.len() * vocab, |logits| {
+            let run = |logits: &mut [F]| {
                 packed(rows.len(), par::rows(hidden, &rows, width), width, self.weights, logits, vocab, false);
-                for (row, logits) in rows.zip(logits.chunks_exact(vocab)) {
-                    let target = targets[row] as usize;
-                    let soft = LogSoftmax::with_inverse(logits, self.inv_temperature);
-                    let logit = logits[target];
-                    let result = RowStats {
-                        logprob: soft.logprob(logit),
-                        entropy: entropy(logits, soft.max, self.inv_temperature, soft.log_sum),
-                        correct: logit * self.inv_temperature == soft.max
-                            && logits[..target].iter().all(|x| *x < logit),
-                    };
+                for (row, logits) in rows.clone().zip(logits.chunks_exact(vocab)) {
                     // SAFETY: each row belongs to one task.
-                    unsafe { results.write(row, result) };
+                    unsafe { results.write(row, self.row_stats(logits, targets[row] as usize)) };
                 }
-            });
+            };
+            if rows.end * vocab <= kept.len() {
+                // SAFETY: as above.
+                run(unsafe { kept.rows(&rows, vocab) });
+            } else {
+                with_scratch(rows.len() * vocab, run);
+            }
         });
         stats
+    }
+
+    fn row_stats(&self, logits: &[F], target: usize) -> RowStats<F> {
+        let soft = LogSoftmax::with_inverse(logits, self.inv_temperature);
+        let logit = logits[target];
+        RowStats {
+            logprob: soft.logprob(logit),
+            entropy: entropy(logits, soft.max, self.inv_temperature, soft.log_sum),
+            correct: logit * self.inv_temperature == soft.max && logits[..target].iter().all(|x| *x < logit),
+        }
     }
 
     /// Writes the gradient of `hidden` and adds that of the weights. `transposed` holds `W`, `[vocab, hidden]`.
@@ -103,14 +114,14 @@ impl<F: Real> Head<'_, F> {
         let block = (BLOCK / vocab / chunk * chunk).max(chunk * 2 * rayon::current_num_threads());
         let dweights = Shared::new(dweights);
         let dhidden = Shared::new(dhidden);
+        let kept = Shared::new(&mut work.kept);
         for start in (0..rows.targets.len()).step_by(block) {
             let count = block.min(rows.targets.len() - start);
             let (dy, x) = (work.dy.prepare(Side::Left, vocab, count), work.x.prepare(Side::Right, width, count));
             par::chunks(count, chunk, |local| {
                 let all = start + local.start..start + local.end;
                 let hidden = par::rows(rows.hidden, &all, width);
-                with_scratch(local.len() * vocab, |dlogits| {
-                    packed(local.len(), hidden, width, self.weights, dlogits, vocab, false);
+                let run = |dlogits: &mut [F]| {
                     for (row, logits) in all.clone().zip(dlogits.chunks_exact_mut(vocab)) {
                         self.row_gradient(logits, row, rows);
                     }
@@ -120,7 +131,16 @@ impl<F: Real> Head<'_, F> {
                         x.write(local.start, hidden);
                         packed(local.len(), dlogits, vocab, transposed, dhidden.rows(&all, width), width, false);
                     }
-                });
+                };
+                if all.end * vocab <= kept.len() {
+                    // SAFETY: as above.
+                    run(unsafe { kept.rows(&all, vocab) });
+                } else {
+                    with_scratch(local.len() * vocab, |logits| {
+                        packed(local.len(), hidden, width, self.weights, logits, vocab, false);
+                        run(logits);
+                    });
+                }
             });
             linear::add_weight_grads(&[WeightGrad { dy: &work.dy, x: &work.x, dw: dweights, db: None }]);
         }
@@ -150,11 +170,21 @@ pub struct Rows<'a, F> {
     pub dentropy: Option<&'a [F]>,
 }
 
-/// Buffers of the backward.
+/// Buffers of the backward, and the logits that [`Head::stats`] has kept for it.
 #[derive(Debug, Default)]
 pub struct Work<F> {
     dy: Columns<F>,
     x: Columns<F>,
+    kept: Vec<F>,
+}
+
+impl<F: Real> Work<F> {
+    /// Room for the logits that [`Head::stats`] keeps, given the number of rows.
+    pub fn kept(&mut self, rows: usize, vocab: usize) -> &mut [F] {
+        let chunk = chunk_rows(vocab);
+        self.kept.resize(rows.min(KEPT / vocab / chunk * chunk) * vocab, F::ZERO);
+        &mut self.kept
+    }
 }
 
 /// Results of rows, written by the tasks that own them.
@@ -239,7 +269,7 @@ mod tests {
         let (a, b) = (random(rows, 3), [0.7, 0.0, -0.4, 1.1]);
         let forward_panels = |w: &[f64]| panels(width, vocab, |p, i| Panels::fill_transposed(p, i, width, vocab, w));
         let run = |x: &[f64], w: &[f64]| {
-            let stats = Head { weights: &forward_panels(w), inv_temperature }.stats(x, &targets);
+            let stats = Head { weights: &forward_panels(w), inv_temperature }.stats(x, &targets, &mut []);
             let logprobs: Vec<f64> = stats.iter().map(|s| s.logprob).collect();
             let entropy: Vec<f64> = stats.iter().map(|s| s.entropy).collect();
             dot(&logprobs, &a) + dot(&entropy, &b)
@@ -249,6 +279,11 @@ mod tests {
         let head = Head { weights: &forward_panels(&w), inv_temperature };
         let rows = Rows { hidden: &x, targets: &targets, dlogprob: &a, dentropy: Some(&b) };
         head.backward(&plain, &rows, &mut dx, &mut dw, &mut Work::default());
+        let mut work = Work::default();
+        head.stats(&x, &targets, work.kept(rows.targets.len(), vocab));
+        let (mut dx_kept, mut dw_kept) = (vec![0.0; x.len()], vec![0.0; w.len()]);
+        head.backward(&plain, &rows, &mut dx_kept, &mut dw_kept, &mut work);
+        assert!(dx == dx_kept && dw == dw_kept, "kept logits give the same bits");
         check("dhidden", &x, &dx, |x| run(x, &w));
         check("dweights", &w, &dw, |w| run(&x, w));
     }
@@ -260,7 +295,7 @@ mod tests {
         assert!((soft.logprob(0.0) - 0.25f64.ln()).abs() < 1e-15);
         let weights = panels(1, 3, |p, i| Panels::fill_transposed(p, i, 1, 3, &[2.0f64.ln(), 0.0, 0.0]));
         let head = Head { weights: &weights, inv_temperature: 1.0 };
-        let stats = head.stats(&[1.0, 1.0, 0.0], &[0, 1, 1]);
+        let stats = head.stats(&[1.0, 1.0, 0.0], &[0, 1, 1], &mut []);
         assert!((stats[0].entropy - 1.5 * 2.0f64.ln()).abs() < 1e-15);
         assert!(stats[0].correct && !stats[1].correct);
         assert!(!stats[2].correct, "of equal logits the first is the most probable one");
