@@ -45,9 +45,14 @@ fn the_quickstart_is_a_good_recipe() {
     // An alias is the value it stands for.
     assert_eq!(recipe.suites["jailbreak"].sampling, recipe.suites["familiar"].sampling);
     let plan = recipe.plan();
-    assert_eq!(plan.arms[2].stages[1].flops, Some(0.4 * plan.budget_flops.unwrap()));
-    assert_eq!(plan.arms[2].stages[1].gates, ["familiar/lab_solved", "harmful/lab_unsafe"]);
+    assert_eq!(plan.arms[2].stages[1].flops, Some(0.45 * plan.budget_flops.unwrap()));
+    assert_eq!(plan.arms[2].stages[1].gates[..2], ["familiar/lab_solved", "harmful/lab_unsafe"]);
     assert!(plan.arms[2].stages[2].suites.is_empty());
+    // The arms spend the same: each one's shares add up to its whole budget.
+    for arm in &plan.arms {
+        let shares: f64 = arm.stages.iter().map(|stage| stage.share.unwrap()).sum();
+        assert!((shares - 1.0).abs() < 1e-9, "{}: {shares}", arm.name);
+    }
 }
 
 #[test]
