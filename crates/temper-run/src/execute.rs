@@ -310,32 +310,26 @@ impl Run<'_> {
         index: usize,
         stages: &[Stage],
         number: usize,
-        mut done: StageSummary,
+        done: StageSummary,
         progress: &mut dyn Progress,
     ) -> Result<(), RunError> {
         let arm = &mut self.summary.arms[index];
+        // The verdicts themselves are in the summary; what is said here is for who watches the run.
         for verdict in &done.gates {
-            let heading = format!("{}: {}: gate {}", arm.name, done.name, verdict.gate);
+            let heading = format!("{}: {}: gate {}: {}", arm.name, done.name, verdict.gate, verdict.reason);
+            let (stage, gate) = (done.name.clone(), verdict.gate.clone());
             match verdict.action {
                 Action::Continue => {}
-                Action::Warn => {
-                    let note = format!("{heading}: {}", verdict.reason);
-                    progress.warn(&note);
-                    done.notes.push(note);
-                }
+                Action::Warn => progress.warn(&heading),
                 Action::Stop => {
-                    let note = format!("{heading}: {}; the arm stops", verdict.reason);
-                    progress.warn(&note);
-                    done.notes.push(note);
-                    arm.status = ArmStatus::Stopped { stage: done.name.clone(), gate: verdict.gate.clone() };
+                    progress.warn(&format!("{heading}; the arm stops"));
+                    arm.status = ArmStatus::Stopped { stage, gate };
                     break;
                 }
                 Action::Rollback => {
                     let to = done.parent.clone().unwrap_or_else(|| BASE.into());
-                    let note = format!("{heading}: {}; the arm goes back to {to}", verdict.reason);
-                    progress.warn(&note);
-                    done.notes.push(note);
-                    arm.status = ArmStatus::RolledBack { stage: done.name.clone(), gate: verdict.gate.clone(), to };
+                    progress.warn(&format!("{heading}; the arm goes back to {to}"));
+                    arm.status = ArmStatus::RolledBack { stage, gate, to };
                     break;
                 }
             }

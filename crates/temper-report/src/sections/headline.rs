@@ -1,5 +1,6 @@
 //! What was compared, how far each arm came, and the facts of the run.
 
+use temper_eval::Verdict;
 use temper_run::summary::{ArmStatus, ArmSummary};
 
 use super::Page;
@@ -67,8 +68,10 @@ pub fn arms(page: &Page) -> El {
     let notes: Vec<El> = page.run.notes.iter().chain(&page.run.base.notes).map(|note| el("li").text(note)).collect();
     let arm_notes: Vec<El> = page.run.arms.iter().flat_map(notes_of).collect();
     if notes.len() + arm_notes.len() > 0 {
+        let count = notes.len() + arm_notes.len();
+        let title = format!("{count} {}", if count == 1 { "warning or note" } else { "warnings and notes" });
         let list = el("ul").class("notes").all(notes).all(arm_notes);
-        section = section.add(el("h3").text("Warnings and notes")).add(list);
+        section = section.add(el("details").add(el("summary").text(title)).add(list));
     }
     section
 }
@@ -78,6 +81,14 @@ fn notes_of(arm: &ArmSummary) -> Vec<El> {
         el("li").add(el("b").text(format!("{} · {stage}", arm.name))).text(" ").text(note)
     };
     terminal::stage_notes(arm).map(item).collect()
+}
+
+/// How the arm's gates came out, over all stages.
+fn gates(arm: &ArmSummary) -> Option<String> {
+    let verdicts: Vec<Verdict> = arm.stages.iter().flat_map(|stage| &stage.gates).map(|gate| gate.verdict).collect();
+    let count = |wanted: Verdict| verdicts.iter().filter(|verdict| **verdict == wanted).count();
+    let (pass, fail, open) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Undecided));
+    (!verdicts.is_empty()).then(|| format!("Gates: {pass} passed, {fail} failed, {open} undecided."))
 }
 
 fn card(page: &Page, index: usize, arm: &ArmSummary) -> El {
@@ -108,6 +119,9 @@ fn card(page: &Page, index: usize, arm: &ArmSummary) -> El {
         .map(|stage| el("li").add(el("span").text(&stage.name)).text(" ").add(el("small").text(&stage.kind)));
     card = card.add(el("ol").class("path").add(el("li").text("base")).all(stages));
     card = card.add(tally(page, index));
+    if let Some(gates) = gates(arm) {
+        card = card.add(el("p").text(gates));
+    }
     let costs = format!(
         "{} · {} · {} tokens trained, {} sampled",
         number::flops(arm.cost.flops),
