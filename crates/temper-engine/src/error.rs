@@ -9,7 +9,7 @@ use crate::hf::HfError;
 #[non_exhaustive]
 pub enum EngineError {
     /// A file cannot be read or written.
-    #[error("{}: {source}; check that the path exists and that there is space and permission", path.display())]
+    #[error("{}: {source}; {}", path.display(), remedy(source))]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -70,6 +70,16 @@ pub enum EngineError {
         /// Name of the first such tensor.
         tensor: String,
     },
+}
+
+fn remedy(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::StorageFull => "the disk is full: free some space and run again; what was saved before is intact",
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::PermissionDenied => "check the permissions, or choose another directory",
+        _ => "check the path and the disk",
+    }
 }
 
 impl EngineError {
