@@ -67,8 +67,8 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be stopped");
         std::thread::sleep(Duration::from_millis(2));
     }
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    // SAFETY: a signal to a child that has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
     let out = child.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(130), "{stderr}");
