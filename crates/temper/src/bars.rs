@@ -75,7 +75,7 @@ impl Progress for Bars {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        eprintln!("{:<28} done in {}", self.label, seconds(self.begun.elapsed().as_secs_f64()));
+        eprintln!("{:<28} took {}", self.label, seconds(self.begun.elapsed().as_secs_f64()));
     }
 
     fn warn(&mut self, message: &str) {

@@ -80,3 +80,8 @@ pub fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), C
 pub fn at(place: &str, error: &dyn std::fmt::Display) -> CliError {
     CliError::message(format!("{place}: {error}"))
 }
+
+/// How this program was called, for hints that can be pasted.
+pub fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "temper".into())
+}

@@ -19,7 +19,7 @@ const INTERRUPTED: u8 = 130;
 /// Runs a recipe file.
 pub fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let recipe = Recipe::load_with(&args.recipe, &args.common.set, &temper_score::known_types())?;
-    execute(recipe, &args.common, &format!("temper run {}", args.recipe.display()))
+    execute(recipe, &args.common, &format!("{} run {}", commands::program(), args.recipe.display()))
 }
 
 /// Runs a recipe with the common options; `command` is how to call it again.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use temper_recipe::{Columns, Recipe, SingleStage};
 
 use crate::args::{GrpoArgs, SingleArgs};
-use crate::commands::run;
+use crate::commands::{self, run};
 use crate::error::CliError;
 
 /// Supervised fine-tuning.
@@ -38,7 +38,7 @@ fn start(args: &SingleArgs, kind: &str, rewards: &[String]) -> Result<ExitCode, 
         overrides: &overrides,
     };
     let recipe = if kind == "sft" { Recipe::single_sft(&single)? } else { Recipe::single_grpo(&single)? };
-    let mut command = format!("temper {kind} --model {} --data {}", args.model, args.data);
+    let mut command = format!("{} {kind} --model {} --data {}", commands::program(), args.model, args.data);
     for (flag, values) in [("--columns", &args.columns), ("--reward", &rewards.to_vec())] {
         command.extend(values.iter().map(|value| format!(" {flag} {value}")));
     }
