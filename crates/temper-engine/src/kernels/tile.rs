@@ -111,14 +111,62 @@ pub unsafe fn tile_f32(level: Level, rows: usize, vectors: usize, t: &Tile<f32>)
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+    use std::arch::x86_64::{
+        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
 
     use super::{LANES, Tile};
 
+    /// Columns of one 256-bit vector; a vector of [`LANES`] columns is two of them.
+    const HALF: usize = LANES / 2;
+
+    /// One vector of columns: with six rows, twelve sums, two vectors of `B` and one value of `A` fill the sixteen registers.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn narrow<const ROWS: usize>(t: &Tile<f32>) {
+        let mut sum = [[_mm256_setzero_ps(); 2]; ROWS];
+        // SAFETY: the addresses are valid by the caller's promise.
+        unsafe {
+            if t.load {
+                for (r, row) in sum.iter_mut().enumerate() {
+                    let c = t.c.add(r * t.c_row);
+                    *row = [_mm256_loadu_ps(c), _mm256_loadu_ps(c.add(HALF))];
+                }
+            }
+            let (mut a, mut b) = (t.a, t.b);
+            for _ in 0..t.k {
+                let columns = [_mm256_loadu_ps(b), _mm256_loadu_ps(b.add(HALF))];
+                for (r, row) in sum.iter_mut().enumerate() {
+                    let x = _mm256_broadcast_ss(&*a.add(r * t.a_row));
+                    row[0] = _mm256_fmadd_ps(x, columns[0], row[0]);
+                    row[1] = _mm256_fmadd_ps(x, columns[1], row[1]);
+                }
+                a = a.add(t.a_k);
+                b = b.add(t.b_k);
+            }
+            for (r, row) in sum.iter().enumerate() {
+                let c = t.c.add(r * t.c_row);
+                _mm256_storeu_ps(c, row[0]);
+                _mm256_storeu_ps(c.add(HALF), row[1]);
+            }
+        }
+    }
+
     #[target_feature(enable = "avx2,fma")]
     pub unsafe fn avx2(rows: usize, vectors: usize, t: &Tile<f32>) {
+        debug_assert_eq!(vectors, 1);
         // SAFETY: the caller's.
-        unsafe { super::tile_portable::<f32, true>(rows, vectors, t) }
+        unsafe {
+            match rows {
+                1 => narrow::<1>(t),
+                2 => narrow::<2>(t),
+                3 => narrow::<3>(t),
+                4 => narrow::<4>(t),
+                5 => narrow::<5>(t),
+                6 => narrow::<6>(t),
+                _ => unreachable!("no tile of {rows} rows"),
+            }
+        }
     }
 
     #[allow(clippy::needless_range_loop)]
