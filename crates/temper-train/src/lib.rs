@@ -40,4 +40,4 @@ pub use context::{RejectOutcome, StageContext, StageOutcome, StageStatus};
 pub use error::TrainError;
 pub use metrics::METRICS_FILE;
 pub use progress::{Progress, Quiet, Total};
-pub use stages::{RejectReport, encode_documents, pretrain, run_grpo, run_reject, run_sft};
+pub use stages::{RejectReport, pretrain, run_grpo, run_reject, run_sft};

@@ -7,7 +7,7 @@ mod reject;
 mod sft;
 
 pub use grpo::run_grpo;
-pub use pretrain::{encode_documents, pretrain};
+pub use pretrain::pretrain;
 pub use reject::{RejectReport, run_reject};
 pub use sft::run_sft;
 

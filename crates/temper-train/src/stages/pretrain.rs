@@ -1,30 +1,12 @@
 //! Language modelling over documents: how the lab's base model comes to be.
 
-use temper_data::Row;
 use temper_recipe::Pretrain;
-use temper_text::Tokenizer;
 
 use super::Epochs;
 use crate::algorithms::sft::nll;
 use crate::step::Sequence;
 use crate::trainer::{Plan, Trainer, digest};
 use crate::{StageContext, StageOutcome, TrainError};
-
-/// Rows as documents of token ids: the prompt, the completion where there is one, and the turn's end.
-///
-/// # Errors
-/// A row that cannot be encoded.
-pub fn encode_documents(tokenizer: &Tokenizer, rows: &[Row]) -> Result<Vec<Vec<u32>>, TrainError> {
-    rows.iter()
-        .map(|row| {
-            match &row.completion {
-                Some(completion) => tokenizer.encode_example(&row.prompt, completion).map(|example| example.ids),
-                None => tokenizer.encode_prompt(&row.prompt).map(|prompt| prompt.ids),
-            }
-            .map_err(|source| TrainError::Encode { place: row.place(), source })
-        })
-        .collect()
-}
 
 /// Trains on documents of token ids, every token but the first a target.
 ///
