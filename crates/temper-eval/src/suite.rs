@@ -130,6 +130,9 @@ fn sample_all(
     let mut records = Vec::with_capacity(run.rows.len() * repeats);
     let items = (BATCH / repeats).max(1);
     for (batch, rows) in run.rows.chunks(items).enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let prompts = rows
             .iter()
             .map(|row| {
