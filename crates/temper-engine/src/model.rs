@@ -12,7 +12,7 @@ use crate::rng::Key;
 use crate::simd::simd;
 use crate::weights::{Direction, ModelPanels, PackedWeights, Places};
 use crate::workspace::{Workspace, fit};
-use crate::{ModelConfig, Packed, Real, backward, par};
+use crate::{Adapter, LoraConfig, ModelConfig, Packed, Precision, Real, backward, par};
 
 /// Name, shape and place of a tensor in the arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,8 @@ pub struct Model<F = f32> {
     config: ModelConfig,
     tensors: Vec<TensorInfo>,
     params: Vec<F>,
+    precision: Precision,
+    adapter: Option<Adapter<F>>,
     pub(crate) places: Places,
     forward_panels: PackedWeights<F>,
     backward_panels: PackedWeights<F>,
@@ -99,7 +101,10 @@ pub struct Model<F = f32> {
 
 impl<F: Real> Clone for Model<F> {
     fn clone(&self) -> Self {
-        Model::with_params(self.config.clone(), self.tensors.clone(), self.params.clone())
+        let mut model = Model::with_params(self.config.clone(), self.tensors.clone(), self.params.clone());
+        model.precision = self.precision;
+        model.adapter = self.adapter.clone();
+        model
     }
 }
 
@@ -117,6 +122,8 @@ impl<F: Real> Model<F> {
             config,
             tensors,
             params,
+            precision: Precision::F32,
+            adapter: None,
             places,
             forward_panels: PackedWeights::default(),
             backward_panels: PackedWeights::default(),
@@ -172,6 +179,44 @@ impl<F: Real> Model<F> {
         self.forward_panels.invalidate();
         self.backward_panels.invalidate();
         &mut self.params
+    }
+
+    /// Number format of matrix products.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Puts a new adapter on the model: from then on only it is trained (and the head of a reward model). At first it
+    /// changes nothing, since its `B` is zero.
+    pub fn add_adapter(&mut self, lora: LoraConfig, seed: u64) {
+        self.adapter = Some(Adapter::random(&self.config, lora, seed));
+    }
+
+    /// The adapter.
+    pub fn adapter(&self) -> Option<&Adapter<F>> {
+        self.adapter.as_ref()
+    }
+
+    /// The parameters that are trained: the adapter's if there is one, else all.
+    pub fn trainable(&self) -> &[F] {
+        self.adapter.as_ref().map_or(&self.params, |adapter| &adapter.params)
+    }
+
+    /// The parameters that are trained, to be changed. Packed copies of weights are renewed before their next use.
+    pub fn trainable_mut(&mut self) -> &mut [F] {
+        match &mut self.adapter {
+            Some(adapter) => &mut adapter.params,
+            None => {
+                self.forward_panels.invalidate();
+                self.backward_panels.invalidate();
+                &mut self.params
+            }
+        }
+    }
+
+    /// Names, shapes and places of what [`Model::trainable`] holds.
+    pub fn trainable_tensors(&self) -> &[TensorInfo] {
+        self.adapter.as_ref().map_or(&self.tensors, |adapter| &adapter.tensors)
     }
 
     /// Names, shapes and places of the tensors.
@@ -348,16 +393,16 @@ simd! {
     }
 }
 
-/// Gradients of all parameters, in one arena of the model's layout.
+/// Gradients of the parameters that are trained, in the layout of [`Model::trainable`].
 #[derive(Clone, Debug)]
 pub struct Grads<F = f32> {
     values: Vec<F>,
 }
 
 impl<F: Real> Grads<F> {
-    /// Zero gradients for `model`.
+    /// Zero gradients for what `model` trains.
     pub fn zeros(model: &Model<F>) -> Self {
-        Grads { values: vec![F::default(); model.num_params()] }
+        Grads { values: vec![F::default(); model.trainable().len()] }
     }
 
     /// Sets all to zero.
@@ -373,7 +418,7 @@ impl<F: Real> Grads<F> {
         sums.iter().sum::<f64>().sqrt()
     }
 
-    /// All gradients, in the order of [`Model::tensors`].
+    /// All gradients, in the order of [`Model::trainable_tensors`].
     pub fn as_slice(&self) -> &[F] {
         &self.values
     }
@@ -381,5 +426,14 @@ impl<F: Real> Grads<F> {
     /// All gradients, to be changed.
     pub fn as_mut_slice(&mut self) -> &mut [F] {
         &mut self.values
+    }
+}
+
+impl Model<f32> {
+    /// Chooses the number format of matrix products.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+        self.forward_panels.invalidate();
+        self.backward_panels.invalidate();
     }
 }

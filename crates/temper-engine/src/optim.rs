@@ -62,7 +62,7 @@ struct Update<F> {
 impl AdamW {
     /// Zero moments for `model`.
     pub fn new(model: &Model, config: AdamWConfig) -> Self {
-        let n = model.num_params();
+        let n = model.trainable().len();
         AdamW { config, step: 0, m: vec![0.0; n], v: vec![0.0; n] }
     }
 
@@ -86,7 +86,8 @@ impl AdamW {
         let norm = grads.norm();
         if !norm.is_finite() {
             let bad = |t: &&crate::TensorInfo| grads.as_slice()[t.range.clone()].iter().any(|x| !x.is_finite());
-            let tensor = model.tensors().iter().find(bad).map_or_else(|| "all of them".into(), |t| t.name.clone());
+            let tensor =
+                model.trainable_tensors().iter().find(bad).map_or_else(|| "all of them".into(), |t| t.name.clone());
             return Err(EngineError::NotFinite { tensor });
         }
         self.step += 1;
@@ -104,8 +105,8 @@ impl AdamW {
             keep: 1.0,
         };
         let decayed = Update { keep: (1.0 - lr * weight_decay) as f32, ..update };
-        let tensors: Vec<_> = model.tensors().iter().map(|t| (t.range.clone(), t.decays())).collect();
-        let (mut params, mut m, mut v) = (model.params_mut(), &mut self.m[..], &mut self.v[..]);
+        let tensors: Vec<_> = model.trainable_tensors().iter().map(|t| (t.range.clone(), t.decays())).collect();
+        let (mut params, mut m, mut v) = (model.trainable_mut(), &mut self.m[..], &mut self.v[..]);
         let mut jobs = Vec::new();
         for (range, decays) in tensors {
             for start in range.clone().step_by(CHUNK) {
