@@ -32,6 +32,9 @@ fn cpu_seconds() -> f64 {
 fn measure(name: &str, config: ModelConfig, length: usize) {
     let tokens = 4096;
     let mut model = Model::<f32>::random(config, 0);
+    if std::env::var("BF16").is_ok() {
+        model.set_precision(temper_engine::Precision::Bf16);
+    }
     let vocab = model.config().vocab_size as u64;
     let key = Key::new(1);
     let sequences: Vec<Vec<u32>> = (0..tokens / length)

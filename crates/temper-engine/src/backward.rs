@@ -97,18 +97,19 @@ fn feed_forward<F: Real>(view: &Saved<F>, b: &mut Backward<F>, grads: &mut [F]) 
     let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
     let (layer, panels) = (view.layer, view.panels);
     let norm = view.params(&places.norm2);
+    let precision = view.model.precision();
     let tokens = b.dx.len() / d;
     for start in (0..tokens).step_by(block_rows()) {
         let block = start..(start + block_rows()).min(tokens);
         let (n, dx) = (block.len(), &b.dx);
         let [dmiddle, dattended] = [&mut b.dmiddle, &mut b.dattended].map(|buffer| Shared::new(buffer));
         let c = &mut b.columns;
-        let dx_columns = c.dx.prepare(Side::Left, d, n);
-        let activated_columns = c.activated.prepare(Side::Right, f, n);
-        let dgate_up_columns = c.dgate_up.prepare(Side::Left, 2 * f, n);
-        let normed_columns = c.normed2.prepare(Side::Right, d, n);
-        let dmiddle_columns = c.dmiddle.prepare(Side::Left, d, n);
-        let attended_columns = c.attended.prepare(Side::Right, q, n);
+        let dx_columns = c.dx.prepare(Side::Left, d, n, precision);
+        let activated_columns = c.activated.prepare(Side::Right, f, n, precision);
+        let dgate_up_columns = c.dgate_up.prepare(Side::Left, 2 * f, n, precision);
+        let normed_columns = c.normed2.prepare(Side::Right, d, n, precision);
+        let dmiddle_columns = c.dmiddle.prepare(Side::Left, d, n, precision);
+        let attended_columns = c.attended.prepare(Side::Right, q, n, precision);
         with_partials(block, d, &mut b.partial, |rows, dnorm| {
             let first = rows.start - start;
             // SAFETY: each row belongs to one task.
@@ -215,12 +216,13 @@ fn attention_inputs<F: Real>(view: &Saved<F>, positions: &[usize], b: &mut Backw
     };
     let table = view.model.angles(positions.iter().max().map_or(0, |p| p + 1));
     let partial_width = d + 2 * dim;
+    let precision = view.model.precision();
     for start in (0..positions.len()).step_by(block_rows()) {
         let block = start..(start + block_rows()).min(positions.len());
         let dmiddle = &b.dmiddle;
         let [dx, dqkv] = [&mut b.dx, &mut b.dqkv].map(|buffer| Shared::new(buffer));
-        let dqkv_columns = b.columns.dqkv.prepare(Side::Left, width, block.len());
-        let normed_columns = b.columns.normed1.prepare(Side::Right, d, block.len());
+        let dqkv_columns = b.columns.dqkv.prepare(Side::Left, width, block.len(), precision);
+        let normed_columns = b.columns.normed1.prepare(Side::Right, d, block.len(), precision);
         with_partials(block, partial_width, &mut b.partial, |rows, partial| {
             let (dnorm, dqk_norm) = partial.split_at_mut(d);
             let (dq_norm, dk_norm) = dqk_norm.split_at_mut(dim);

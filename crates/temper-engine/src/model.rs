@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::forward::{self, LayerView};
+use crate::kernels::panels::{Direction, Format};
 use crate::ops::head::{Head, Rows};
 use crate::ops::rope::Table;
 use crate::rng::Key;
 use crate::simd::simd;
-use crate::weights::{Direction, ModelPanels, PackedWeights, Places};
+use crate::weights::{Formats, ModelPanels, PackedWeights, Places};
 use crate::workspace::{Workspace, fit};
 use crate::{Adapter, LoraConfig, ModelConfig, Packed, Precision, Real, backward, par};
 
@@ -226,12 +227,21 @@ impl<F: Real> Model<F> {
 
     /// Weights packed for the forward.
     pub(crate) fn forward_panels(&self) -> &ModelPanels<F> {
-        self.forward_panels.get(&self.config, &self.places, &self.params, Direction::Forward)
+        self.forward_panels.get(&self.places, &self.params, || self.new_panels(Direction::Forward))
     }
 
     /// Weights packed for the backward.
     pub(crate) fn backward_panels(&self) -> &ModelPanels<F> {
-        self.backward_panels.get(&self.config, &self.places, &self.params, Direction::Backward)
+        self.backward_panels.get(&self.places, &self.params, || self.new_panels(Direction::Backward))
+    }
+
+    fn new_panels(&self, direction: Direction) -> ModelPanels<F> {
+        let format = match self.precision {
+            Precision::F32 => Format::Full,
+            Precision::Bf16 => Format::Bf16,
+        };
+        let formats = Formats { layers: format, head: format, precision: self.precision };
+        ModelPanels::new(&self.config, direction, formats)
     }
 
     /// The weights of layer `index` for the forward.
@@ -302,7 +312,7 @@ impl<F: Real> Model<F> {
     }
 
     fn head(&self, temperature: F) -> Head<'_, F> {
-        Head { weights: &self.forward_panels().head, inv_temperature: F::ONE / temperature }
+        Head { weights: &self.forward_panels().head, inv_temperature: F::ONE / temperature, precision: self.precision }
     }
 
     /// Forward, loss and backward; adds the gradient to `grads`. `loss` maps the statistics of the selected tokens to
@@ -432,8 +442,10 @@ impl<F: Real> Grads<F> {
 impl Model<f32> {
     /// Chooses the number format of matrix products.
     pub fn set_precision(&mut self, precision: Precision) {
-        self.precision = precision;
-        self.forward_panels.invalidate();
-        self.backward_panels.invalidate();
+        if self.precision != precision {
+            self.precision = precision;
+            self.forward_panels.clear();
+            self.backward_panels.clear();
+        }
     }
 }

@@ -55,6 +55,19 @@ pub trait Real:
     #[doc(hidden)]
     unsafe fn tile(level: Level, rows: usize, vectors: usize, tile: &Tile<Self>);
 
+    /// One register tile of a product of bf16 pairs, if the CPU has it ([`crate::simd::bf16_pairs`]).
+    ///
+    /// # Safety
+    /// As for [`Tile`].
+    #[doc(hidden)]
+    unsafe fn tile_pairs(rows: usize, vectors: usize, tile: &Tile<Self, u32>);
+
+    /// The nearest bf16, ties to even, in the lower 16 bits. NaN stays NaN.
+    fn to_bf16(self) -> u32;
+
+    /// From the lower 16 bits.
+    fn from_bf16(bits: u32) -> Self;
+
     /// A buffer of at least `len` elements with unspecified contents, from this thread's pool.
     #[doc(hidden)]
     fn take_scratch(len: usize) -> Vec<Self>;
@@ -70,6 +83,14 @@ pub(crate) fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R
     let result = f(&mut buffer[..len]);
     F::give_scratch(buffer);
     result
+}
+
+/// As [`with_scratch`], with `len` words of 32 bits.
+pub(crate) fn with_words<F: Real, R>(len: usize, f: impl FnOnce(&mut [u32]) -> R) -> R {
+    with_scratch(len, |buffer: &mut [F]| {
+        // SAFETY: an `F` is at least as large and as strictly aligned as a `u32`, and both take any bits.
+        f(unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<u32>(), len) })
+    })
 }
 
 thread_local! {
@@ -154,6 +175,24 @@ impl Real for f32 {
         unsafe { tile::tile_f32(level, rows, vectors, tile) }
     }
 
+    #[inline(always)]
+    unsafe fn tile_pairs(rows: usize, vectors: usize, tile: &Tile<f32, u32>) {
+        // SAFETY: the caller's.
+        unsafe { tile::tile_pairs(rows, vectors, tile) }
+    }
+
+    #[inline(always)]
+    fn to_bf16(self) -> u32 {
+        let bits = self.to_bits();
+        let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+        if bits & 0x7FFF_FFFF > 0x7F80_0000 { 0x7FC0 } else { rounded }
+    }
+
+    #[inline(always)]
+    fn from_bf16(bits: u32) -> f32 {
+        f32::from_bits(bits << 16)
+    }
+
     scratch!(f32, POOL_F32);
 }
 
@@ -196,6 +235,18 @@ impl Real for f64 {
     unsafe fn tile(_level: Level, rows: usize, vectors: usize, tile: &Tile<f64>) {
         // SAFETY: the caller's.
         unsafe { tile::tile_portable::<f64, false>(rows, vectors, tile) }
+    }
+
+    unsafe fn tile_pairs(_rows: usize, _vectors: usize, _tile: &Tile<f64, u32>) {
+        unreachable!("bf16 products are for f32")
+    }
+
+    fn to_bf16(self) -> u32 {
+        (self as f32).to_bf16()
+    }
+
+    fn from_bf16(bits: u32) -> f64 {
+        f64::from(f32::from_bf16(bits))
     }
 
     scratch!(f64, POOL_F64);

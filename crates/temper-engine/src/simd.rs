@@ -14,7 +14,8 @@ pub enum Level {
     Avx512,
 }
 
-/// The best level of this CPU. `TEMPER_SIMD=portable` or `avx2` in the environment chooses a lower one.
+/// The best level of this CPU. `TEMPER_SIMD=portable` or `avx2` in the environment chooses a lower one, and `avx512` does
+/// without the products of bf16 pairs.
 #[inline]
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
@@ -40,6 +41,21 @@ fn detect() -> Level {
     }
     let _ = wanted;
     Level::Portable
+}
+
+/// Whether the CPU multiplies pairs of bf16 (AVX-512 BF16).
+#[inline]
+pub fn bf16_pairs() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        static PAIRS: OnceLock<bool> = OnceLock::new();
+        *PAIRS.get_or_init(|| {
+            let allowed = std::env::var("TEMPER_SIMD").map_or(true, |wanted| wanted != "avx512");
+            allowed && level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16")
+        })
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// Defines a function over `F: Real` whose body is compiled once for each [`Level`] and chosen at run time. The body

@@ -3,12 +3,10 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::ModelConfig;
-use crate::kernels::product::Panels;
-use crate::kernels::tile::PANEL;
+use crate::kernels::panels::{Direction, Format, Panels};
 use crate::model::TensorInfo;
-use crate::par::{self, Shared};
 use crate::real::Real;
+use crate::{ModelConfig, Precision};
 
 /// Places of one layer's tensors. `qkv` holds the query, key and value weights one after the other, `gate_up` the gate and
 /// up weights.
@@ -87,60 +85,47 @@ pub struct ModelPanels<F> {
     pub head: Panels<F>,
 }
 
-/// Which way a weight is multiplied.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    Forward,
-    Backward,
-}
-
-/// One panel to be filled.
-struct PanelJob<'a, F> {
-    index: usize,
-    k: usize,
-    n: usize,
-    weights: &'a [F],
-    panel: Shared<'a, F>,
+/// In which formats the matrices of layers, and the head, are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Formats {
+    pub layers: Format,
+    pub head: Format,
+    pub precision: Precision,
 }
 
 impl<F: Real> ModelPanels<F> {
-    fn new(config: &ModelConfig, direction: Direction) -> Self {
-        let panels = |out: usize, inputs: usize| match direction {
-            Direction::Forward => Panels::new(inputs, out),
-            Direction::Backward => Panels::new(out, inputs),
+    pub fn new(config: &ModelConfig, direction: Direction, formats: Formats) -> Self {
+        let panels = |out: usize, inputs: usize, format: Format| match direction {
+            Direction::Forward => Panels::new(inputs, out, direction, format, formats.precision),
+            Direction::Backward => Panels::new(out, inputs, direction, format, formats.precision),
         };
         let (d, f) = (config.hidden_size, config.intermediate_size);
         let layer = |_| LayerPanels {
-            qkv: panels(config.q_size() + 2 * config.kv_size(), d),
-            o: panels(d, config.q_size()),
-            gate_up: panels(2 * f, d),
-            down: panels(d, f),
+            qkv: panels(config.q_size() + 2 * config.kv_size(), d, formats.layers),
+            o: panels(d, config.q_size(), formats.layers),
+            gate_up: panels(2 * f, d, formats.layers),
+            down: panels(d, f, formats.layers),
         };
-        ModelPanels { layers: (0..config.num_layers).map(layer).collect(), head: panels(config.vocab_size, d) }
+        ModelPanels {
+            layers: (0..config.num_layers).map(layer).collect(),
+            head: panels(config.vocab_size, d, formats.head),
+        }
     }
 
-    fn fill(&mut self, places: &Places, params: &[F], direction: Direction) {
-        let mut jobs: Vec<PanelJob<F>> = Vec::new();
-        let matrices = self.layers.iter_mut().zip(&places.layers).flat_map(|(layer, place)| {
-            let LayerPanels { qkv, o, gate_up, down } = layer;
-            [(qkv, &place.qkv), (o, &place.o), (gate_up, &place.gate_up), (down, &place.down)]
-        });
-        for (panels, place) in matrices.chain([(&mut self.head, &places.head)]) {
-            let (k, n) = (panels.k, panels.n);
-            for (index, panel) in panels.panels_mut().enumerate() {
-                jobs.push(PanelJob { index, k, n, weights: &params[place.clone()], panel: Shared::new(panel) });
-            }
+    fn fill(&mut self, places: &Places, params: &[F]) {
+        for (layer, place) in self.layers.iter_mut().zip(&places.layers) {
+            layer.qkv.fill(&params[place.qkv.clone()]);
+            layer.o.fill(&params[place.o.clone()]);
+            layer.gate_up.fill(&params[place.gate_up.clone()]);
+            layer.down.fill(&params[place.down.clone()]);
         }
-        par::chunks(jobs.len(), 16, |range| {
-            for job in &jobs[range] {
-                // SAFETY: each panel is filled by one task.
-                let panel = unsafe { job.panel.range(0..job.k * PANEL) };
-                match direction {
-                    Direction::Forward => Panels::fill_transposed(panel, job.index, job.k, job.n, job.weights),
-                    Direction::Backward => Panels::fill(panel, job.index, job.k, job.n, job.weights),
-                }
-            }
-        });
+        self.head.fill(&params[places.head.clone()]);
+    }
+
+    /// Memory in bytes.
+    pub fn bytes(&self) -> usize {
+        let layer = |l: &LayerPanels<F>| l.qkv.bytes() + l.o.bytes() + l.gate_up.bytes() + l.down.bytes();
+        self.layers.iter().map(layer).sum::<usize>() + self.head.bytes()
     }
 }
 
@@ -169,15 +154,25 @@ impl<F: Real> PackedWeights<F> {
     ///
     /// Packing runs in parallel, so no lock is held meanwhile: a thread that waits for its part may take up a task that
     /// asks for the same weights. If two threads pack at once, one of the equal results is kept.
-    pub fn get(&self, config: &ModelConfig, places: &Places, params: &[F], direction: Direction) -> &ModelPanels<F> {
+    pub fn get(&self, places: &Places, params: &[F], new: impl FnOnce() -> ModelPanels<F>) -> &ModelPanels<F> {
         if self.current.get().is_none() {
-            let mut panels = self.spare().take().unwrap_or_else(|| ModelPanels::new(config, direction));
-            panels.fill(places, params, direction);
+            let mut panels = self.spare().take().unwrap_or_else(new);
+            panels.fill(places, params);
             if let Err(second) = self.current.set(panels) {
                 *self.spare() = Some(second);
             }
         }
         self.current.get().unwrap_or_else(|| unreachable!("set above"))
+    }
+
+    /// Drops the copy and its memory.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The packed weights, if they have been made.
+    pub fn made(&self) -> Option<&ModelPanels<F>> {
+        self.current.get()
     }
 
     fn spare(&self) -> MutexGuard<'_, Option<ModelPanels<F>>> {

@@ -1,13 +1,14 @@
 //! Gradients of weights, `C[m, n] += sum_t A[t, i] B[t, j]`, over blocks of rows `t`.
 //!
 //! Both operands are copied into groups of columns while they are still in the cache of the thread that computed them, so
-//! that tiles later read them in sequence.
+//! that tiles later read them in sequence. For bf16 products they are rounded on the way, and two rows become one of pairs.
 
 use super::product::{fast, most_rows};
-use super::tile::{LANES, PANEL, Tile};
+use super::tile::{Element, LANES, PANEL, Tile};
+use crate::Precision;
 use crate::par::Shared;
 use crate::real::Real;
-use crate::simd::{level, simd};
+use crate::simd::{bf16_pairs, level, simd};
 
 /// Rows taken at a time, so that a group of each operand stays in the cache.
 const INNER: usize = 384;
@@ -21,18 +22,32 @@ pub enum Side {
     Right,
 }
 
+/// How the numbers of [`Columns`] are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rounding {
+    #[default]
+    None,
+    /// To bf16, as numbers.
+    Numbers,
+    /// To bf16, two rows in one of pairs.
+    Pairs,
+}
+
 /// A block of rows in groups of columns, `[group][row][width]`; the last group may be narrower than `width`.
 #[derive(Debug, Default)]
 pub struct Columns<F> {
     width: usize,
     columns: usize,
+    /// Rows held: half as many as were written, rounded up, if they are pairs.
     rows: usize,
-    data: Vec<F>,
+    rounding: Rounding,
+    numbers: Vec<F>,
+    pairs: Vec<u32>,
 }
 
 impl<F: Real> Columns<F> {
     /// Makes room for `rows` rows of `columns`, to be filled through the result.
-    pub fn prepare(&mut self, side: Side, columns: usize, rows: usize) -> Writer<'_, F> {
+    pub fn prepare(&mut self, side: Side, columns: usize, rows: usize, precision: Precision) -> Writer<'_, F> {
         let level = level();
         self.width = match side {
             Side::Left if fast::<F>(level) => 12,
@@ -40,12 +55,29 @@ impl<F: Real> Columns<F> {
             Side::Right if fast::<F>(level) => PANEL,
             Side::Right => LANES,
         };
-        (self.columns, self.rows) = (columns, rows);
-        let size = columns.next_multiple_of(self.width) * rows;
-        if self.data.len() < size {
-            self.data.resize(size, F::ZERO);
+        self.rounding = match precision {
+            Precision::F32 => Rounding::None,
+            Precision::Bf16 if bf16_pairs() => Rounding::Pairs,
+            Precision::Bf16 => Rounding::Numbers,
+        };
+        let pairs = self.rounding == Rounding::Pairs;
+        (self.columns, self.rows) = (columns, if pairs { rows.div_ceil(2) } else { rows });
+        let size = columns.next_multiple_of(self.width) * self.rows;
+        let (numbers, words) = if pairs { (0, size) } else { (size, 0) };
+        if self.numbers.len() < numbers {
+            self.numbers.resize(numbers, F::ZERO);
         }
-        Writer { width: self.width, columns, rows, data: Shared::new(&mut self.data[..size]) }
+        if self.pairs.len() < words {
+            self.pairs.resize(words, 0);
+        }
+        Writer {
+            width: self.width,
+            columns,
+            rows: self.rows,
+            rounding: self.rounding,
+            numbers: Shared::new(&mut self.numbers[..numbers]),
+            pairs: Shared::new(&mut self.pairs[..words]),
+        }
     }
 
     /// Number of groups.
@@ -63,16 +95,26 @@ impl<F: Real> Columns<F> {
         self.width
     }
 
-    fn group(&self, index: usize) -> &[F] {
-        &self.data[index * self.rows * self.width..(index + 1) * self.rows * self.width]
+    fn at(&self, group: usize, row: usize) -> usize {
+        (group * self.rows + row) * self.width
     }
 
     /// Adds each column of the groups `groups` to `sum`, which starts at the first of them.
     pub fn add_sums(&self, groups: std::ops::Range<usize>, sum: &mut [F]) {
         for (index, sum) in groups.zip(sum.chunks_mut(self.width)) {
-            for row in self.group(index).chunks_exact(self.width) {
-                for (sum, x) in sum.iter_mut().zip(row) {
-                    *sum += *x;
+            let rows = self.at(index, 0)..self.at(index, self.rows);
+            if self.rounding == Rounding::Pairs {
+                for row in self.pairs[rows].chunks_exact(self.width) {
+                    for (sum, pair) in sum.iter_mut().zip(row) {
+                        *sum += F::from_bf16(*pair & 0xFFFF);
+                        *sum += F::from_bf16(*pair >> 16);
+                    }
+                }
+            } else {
+                for row in self.numbers[rows].chunks_exact(self.width) {
+                    for (sum, x) in sum.iter_mut().zip(row) {
+                        *sum += *x;
+                    }
                 }
             }
         }
@@ -85,22 +127,41 @@ pub struct Writer<'a, F> {
     width: usize,
     columns: usize,
     rows: usize,
-    data: Shared<'a, F>,
+    rounding: Rounding,
+    numbers: Shared<'a, F>,
+    pairs: Shared<'a, u32>,
 }
 
 impl<F: Real> Writer<'_, F> {
-    /// Copies `matrix` to the rows from `first` on.
+    /// Copies `matrix` to the rows from `first`, an even number, on.
     ///
     /// # Safety
     /// Nobody else reads or writes these rows meanwhile.
     pub unsafe fn write(&self, first: usize, matrix: &[F]) {
         let count = matrix.len() / self.columns;
+        let (first, count) = if self.rounding == Rounding::Pairs {
+            assert!(first.is_multiple_of(2));
+            (first / 2, count.div_ceil(2))
+        } else {
+            (first, count)
+        };
         assert!(first + count <= self.rows);
         for group in 0..self.columns.div_ceil(self.width) {
             let start = (group * self.rows + first) * self.width;
+            let place = start..start + count * self.width;
+            let from = &matrix[group * self.width..];
+            let left = self.columns - group * self.width;
             // SAFETY: rows of the caller.
-            let to = unsafe { self.data.range(start..start + count * self.width) };
-            copy_group(&matrix[group * self.width..], self.columns, self.columns - group * self.width, self.width, to);
+            unsafe {
+                if self.rounding == Rounding::Pairs {
+                    copy_pairs(from, self.columns, left, self.width, self.pairs.range(place));
+                } else {
+                    copy_group(from, self.columns, left, self.width, self.numbers.range(place.clone()));
+                    if self.rounding == Rounding::Numbers {
+                        super::panels::round(self.numbers.range(place));
+                    }
+                }
+            }
         }
     }
 }
@@ -109,6 +170,25 @@ impl<F: Real> Writer<'_, F> {
 fn copy_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [F]) {
     for (row, to) in to.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
         to.copy_from_slice(&from[row * stride..row * stride + WIDTH]);
+    }
+}
+
+#[inline(always)]
+fn pair_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [u32]) {
+    for (row, to) in to.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        let even = &from[2 * row * stride..2 * row * stride + WIDTH];
+        match from.get((2 * row + 1) * stride..(2 * row + 1) * stride + WIDTH) {
+            Some(odd) => {
+                for i in 0..WIDTH {
+                    to[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
+                }
+            }
+            None => {
+                for i in 0..WIDTH {
+                    to[i] = even[i].to_bf16();
+                }
+            }
+        }
     }
 }
 
@@ -128,6 +208,23 @@ simd! {
             }
         }
     }
+
+    /// As `copy_group`, two rows to one of pairs.
+    fn copy_pairs(from: &[F], stride: usize, left: usize, width: usize, to: &mut [u32]) {
+        match width {
+            12 if left >= 12 => pair_wide::<F, 12>(from, stride, to),
+            32 if left >= 32 => pair_wide::<F, 32>(from, stride, to),
+            _ => {
+                let columns = width.min(left);
+                for (row, to) in to.chunks_exact_mut(width).enumerate() {
+                    for (i, to) in to[..columns].iter_mut().enumerate() {
+                        let odd = from.get((2 * row + 1) * stride + i).map_or(0, |x| x.to_bf16());
+                        *to = from[2 * row * stride + i].to_bf16() | odd << 16;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Adds the rows of `C` that belong to the groups `groups` of `a`: `c[i, j] += sum_t a[t, i] b[t, j]`, over `t` in order.
@@ -135,21 +232,41 @@ simd! {
 /// # Safety
 /// `c` points to all of `C`, `[a.columns, b.columns]`, and nobody else reads or writes these rows meanwhile.
 pub unsafe fn add_product<F: Real>(a: &Columns<F>, b: &Columns<F>, groups: std::ops::Range<usize>, c: *mut F) {
-    assert_eq!(a.rows, b.rows);
+    assert!(a.rows == b.rows && a.rounding == b.rounding);
+    // SAFETY: the caller's.
+    unsafe {
+        if a.rounding == Rounding::Pairs {
+            add_elements(a, b, &a.pairs, &b.pairs, groups, c);
+        } else {
+            add_elements(a, b, &a.numbers, &b.numbers, groups, c);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`add_product`]; `left` and `right` are what `a` and `b` hold.
+unsafe fn add_elements<F: Real, E: Element<F>>(
+    a: &Columns<F>,
+    b: &Columns<F>,
+    left: &[E],
+    right: &[E],
+    groups: std::ops::Range<usize>,
+    c: *mut F,
+) {
     let level = level();
     for start in (0..a.rows).step_by(INNER) {
         let inner = INNER.min(a.rows - start);
         for panel in 0..b.groups() {
             let first = panel * b.width;
             let columns = b.width.min(b.columns - first);
-            let from = &b.group(panel)[start * b.width..];
+            let from = &right[b.at(panel, start)..b.at(panel, start + inner)];
             for group in groups.clone() {
                 let rows = a.width.min(a.columns - group * a.width);
                 // SAFETY: the rows of `C` that belong to this group.
                 let c = unsafe { c.add(group * a.width * b.columns + first) };
                 let tile = |offset: usize, c: *mut F, c_row: usize| Tile {
                     k: inner,
-                    a: a.group(group)[start * a.width..].as_ptr(),
+                    a: left[a.at(group, start)..a.at(group, start + inner)].as_ptr(),
                     a_row: 1,
                     a_k: a.width,
                     b: from[offset..].as_ptr(),
@@ -163,12 +280,12 @@ pub unsafe fn add_product<F: Real>(a: &Columns<F>, b: &Columns<F>, groups: std::
                 // SAFETY: groups hold `inner` more rows from `start` on; `C` by the caller's promise.
                 unsafe {
                     if columns == b.width {
-                        F::tile(level, rows, b.width / LANES, &tile(0, c, b.columns));
+                        E::tile(level, rows, b.width / LANES, &tile(0, c, b.columns));
                         continue;
                     }
                     for offset in (0..columns).step_by(LANES) {
                         narrow(c.add(offset), rows, LANES.min(columns - offset), b.columns, |c| {
-                            F::tile(level, rows, 1, &tile(offset, c, LANES));
+                            E::tile(level, rows, 1, &tile(offset, c, LANES));
                         });
                     }
                 }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::tile::{LANES, PANEL, Tile, max_rows};
-use crate::real::Real;
+use super::panels::{Operand, Panels, pair_columns, pair_rows, round};
+use super::tile::{Element, LANES, PANEL, Tile, max_rows};
+use crate::real::{Real, with_scratch, with_words};
 use crate::simd::{Level, level};
 
 /// Steps of the inner dimension taken at a time, so that a panel's piece stays in the first-level cache.
@@ -161,129 +162,130 @@ pub fn key_scores<F: Real>(
     }
 }
 
-/// A matrix `B[k, n]` in panels of 32 columns, `[n / 32][k][32]`, the last one filled up with zeros.
-#[derive(Clone, Debug, Default)]
-pub struct Panels<F> {
-    pub k: usize,
-    pub n: usize,
-    data: Vec<F>,
-}
-
-impl<F: Real> Panels<F> {
-    /// Room for `B[k, n]`.
-    pub fn new(k: usize, n: usize) -> Self {
-        Panels { k, n, data: vec![F::ZERO; n.div_ceil(PANEL) * PANEL * k] }
-    }
-
-    /// The panels, each of `k * 32` elements.
-    pub fn panels_mut(&mut self) -> std::slice::ChunksExactMut<'_, F> {
-        let size = (self.k * PANEL).max(1);
-        self.data.chunks_exact_mut(size)
-    }
-
-    /// Fills panel `index` of the transpose of `w`, which is `[n, k]`.
-    pub fn fill_transposed(panel: &mut [F], index: usize, k: usize, n: usize, w: &[F]) {
-        let columns = index * PANEL..((index + 1) * PANEL).min(n);
-        for p0 in (0..k).step_by(16) {
-            for (lane, j) in columns.clone().enumerate() {
-                for p in p0..(p0 + 16).min(k) {
-                    panel[p * PANEL + lane] = w[j * k + p];
-                }
-            }
-        }
-    }
-
-    /// Fills panel `index` of `w`, which is `[k, n]`.
-    pub fn fill(panel: &mut [F], index: usize, k: usize, n: usize, w: &[F]) {
-        let columns = index * PANEL..((index + 1) * PANEL).min(n);
-        for p in 0..k {
-            panel[p * PANEL..p * PANEL + columns.len()].copy_from_slice(&w[p * n + columns.start..p * n + columns.end]);
-        }
-    }
-}
-
-/// `C[m, n] = (C or 0) + A[m, k] B`, rows of `A` and `C` at distances `a_row` and `c_row`.
+/// `C[m, n] = (C or 0) + A[m, k] B`, rows of `A` and `C` at distances `a_row` and `c_row`. An element's sum runs over `k` in
+/// order, number by number or pair by pair, whatever `m` is.
 pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [F], c_row: usize, load: bool) {
     if m == 0 || b.n == 0 {
         return;
     }
     assert!(a.len() >= (m - 1) * a_row + b.k && c.len() >= (m - 1) * c_row + b.n);
+    let pairs = b.k.div_ceil(2);
+    match b.operand() {
+        Operand::Numbers(data) => run(m, b.k, a, a_row, data, c, b.n, c_row, load),
+        Operand::Pairs(data) => with_words::<F, _>(m * pairs, |words| {
+            pair_columns(a, a_row, b.k, words);
+            run(m, pairs, words, pairs, data, c, b.n, c_row, load);
+        }),
+        Operand::Decoded { rounded: false } => {
+            pieces(m, b, 1, a, a_row, c, c_row, load, |panel, start, piece| b.decode(panel, start, piece));
+        }
+        Operand::Decoded { rounded: true } => with_scratch(m * b.k, |numbers: &mut [F]| {
+            for (to, from) in numbers.chunks_exact_mut(b.k).zip(a.chunks(a_row)) {
+                to.copy_from_slice(&from[..b.k]);
+            }
+            round(numbers);
+            pieces(m, b, 1, numbers, b.k, c, c_row, load, |panel, start, piece| b.decode(panel, start, piece));
+        }),
+        Operand::DecodedPairs => with_words::<F, _>(m * pairs, |words| {
+            pair_columns(a, a_row, b.k, words);
+            let mut numbers = [F::ZERO; 2 * INNER * PANEL];
+            pieces(m, b, 2, words, pairs, c, c_row, load, |panel, start, piece: &mut [u32]| {
+                let rows = (2 * piece.len() / PANEL).min(b.k - start);
+                b.decode(panel, start, &mut numbers[..rows * PANEL]);
+                pair_rows(&numbers[..rows * PANEL], piece);
+            });
+        }),
+    }
+}
+
+/// [`packed`] for panels that are decoded piece by piece: `decode(panel, first row, piece)`. An element holds `numbers`
+/// numbers.
+#[allow(clippy::too_many_arguments)]
+fn pieces<F: Real, E: Element<F>>(
+    m: usize,
+    b: &Panels<F>,
+    numbers: usize,
+    a: &[E],
+    a_row: usize,
+    c: &mut [F],
+    c_row: usize,
+    load: bool,
+    mut decode: impl FnMut(usize, usize, &mut [E]),
+) {
+    let k = b.k.div_ceil(numbers);
+    let mut piece = [E::default(); INNER * PANEL];
+    for start in (0..k).step_by(INNER) {
+        let inner = INNER.min(k - start);
+        for panel in 0..b.n.div_ceil(PANEL) {
+            let piece = &mut piece[..inner * PANEL];
+            decode(panel, start * numbers, piece);
+            let columns = PANEL.min(b.n - panel * PANEL);
+            let c = &mut c[panel * PANEL..];
+            run(m, inner, &a[start..], a_row, piece, c, columns, c_row, load || start > 0);
+        }
+    }
+}
+
+/// [`packed`] for panels `b` of `[n / 32][k][32]` elements.
+#[allow(clippy::too_many_arguments)]
+fn run<F: Real, E: Element<F>>(
+    m: usize,
+    k: usize,
+    a: &[E],
+    a_row: usize,
+    b: &[E],
+    c: &mut [F],
+    n: usize,
+    c_row: usize,
+    load: bool,
+) {
+    assert!(
+        a.len() >= (m - 1) * a_row + k && c.len() >= (m - 1) * c_row + n && b.len() >= n.div_ceil(PANEL) * PANEL * k
+    );
     let level = level();
     let vectors = vectors::<F>(level, m);
-    let whole = b.n / LANES * LANES;
-    for start in (0..b.k.max(1)).step_by(INNER) {
-        let inner = INNER.min(b.k - start);
+    let whole = n / LANES * LANES;
+    for start in (0..k.max(1)).step_by(INNER) {
+        let inner = INNER.min(k - start);
         let load = load || start > 0;
+        let tile = |row: usize, column: usize, c: *mut F, c_row: usize| Tile {
+            k: inner,
+            a: a[row * a_row + start..].as_ptr(),
+            a_row,
+            a_k: 1,
+            b: b[column / PANEL * PANEL * k + start * PANEL + column % PANEL..].as_ptr(),
+            b_k: PANEL,
+            b_vector: LANES,
+            b_panel: k * PANEL,
+            c,
+            c_row,
+            load,
+        };
         let mut j = 0;
         while j < whole {
             let mut vectors = vectors;
             while j + vectors * LANES > whole || (vectors > 1 && !j.is_multiple_of(PANEL)) {
                 vectors /= 2;
             }
-            let most = most_rows::<F>(level, vectors);
-            for rows in even_parts(m, most) {
+            for rows in even_parts(m, most_rows::<F>(level, vectors)) {
                 // SAFETY: inside the operands, whose sizes were checked above.
                 unsafe {
-                    let tile = Tile {
-                        k: inner,
-                        a: a.as_ptr().add(rows.start * a_row + start),
-                        a_row,
-                        a_k: 1,
-                        b: b.data.as_ptr().add(j / PANEL * PANEL * b.k + start * PANEL + j % PANEL),
-                        b_k: PANEL,
-                        b_vector: LANES,
-                        b_panel: b.k * PANEL,
-                        c: c.as_mut_ptr().add(rows.start * c_row + j),
-                        c_row,
-                        load,
-                    };
-                    F::tile(level, rows.len(), vectors, &tile);
+                    let c = c.as_mut_ptr().add(rows.start * c_row + j);
+                    E::tile(level, rows.len(), vectors, &tile(rows.start, j, c, c_row));
                 }
             }
             j += vectors * LANES;
         }
-        if whole < b.n {
-            edge(m, a, a_row, b, c, c_row, load, start..start + inner);
+        if whole < n {
+            for i in 0..m {
+                let row = &mut c[i * c_row + whole..i * c_row + n];
+                let mut vector = [F::ZERO; LANES];
+                vector[..row.len()].copy_from_slice(row);
+                // SAFETY: one row of `A`, a whole vector of a panel, a local vector.
+                unsafe { E::tile(level, 1, 1, &tile(i, whole, vector.as_mut_ptr(), LANES)) };
+                row.copy_from_slice(&vector[..row.len()]);
+            }
         }
-    }
-}
-
-/// The columns of [`packed`] after the last whole vector.
-#[allow(clippy::too_many_arguments)]
-fn edge<F: Real>(
-    m: usize,
-    a: &[F],
-    a_row: usize,
-    b: &Panels<F>,
-    c: &mut [F],
-    c_row: usize,
-    load: bool,
-    inner: Range<usize>,
-) {
-    let first = b.n / LANES * LANES;
-    let level = level();
-    for i in 0..m {
-        let row = &mut c[i * c_row + first..i * c_row + b.n];
-        let mut vector = [F::ZERO; LANES];
-        vector[..row.len()].copy_from_slice(row);
-        // SAFETY: one row of `A`, a whole vector of a zero-filled panel, a local vector.
-        unsafe {
-            let tile = Tile {
-                k: inner.len(),
-                a: a.as_ptr().add(i * a_row + inner.start),
-                a_row,
-                a_k: 1,
-                b: b.data.as_ptr().add(first / PANEL * PANEL * b.k + inner.start * PANEL + first % PANEL),
-                b_k: PANEL,
-                b_vector: LANES,
-                b_panel: PANEL,
-                c: vector.as_mut_ptr(),
-                c_row: LANES,
-                load,
-            };
-            F::tile(level, 1, 1, &tile);
-        }
-        row.copy_from_slice(&vector[..row.len()]);
     }
 }
 
@@ -292,7 +294,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Precision;
     use crate::kernels::columns::{Columns, Side, add_product};
+    use crate::kernels::panels::{Direction, Format};
     use crate::rng::Key;
 
     fn random<F: Real>(n: usize, seed: u64) -> Vec<F> {
@@ -326,15 +330,9 @@ mod tests {
             }
         };
         let b_transposed: Vec<F> = (0..n * k).map(|x| b[x % k * n + x / k]).collect();
-        for transposed in [false, true] {
-            let mut panels = Panels::new(k, n);
-            for (index, panel) in panels.panels_mut().enumerate() {
-                if transposed {
-                    Panels::fill_transposed(panel, index, k, n, &b_transposed);
-                } else {
-                    Panels::fill(panel, index, k, n, &b);
-                }
-            }
+        for (direction, weight) in [(Direction::Forward, &b_transposed), (Direction::Backward, &b)] {
+            let mut panels = Panels::new(k, n, direction, Format::Full, Precision::F32);
+            panels.fill(weight);
             let mut result = c.clone();
             packed(m, &a, k, &panels, &mut result, n, load);
             compare("packed", &result, &start);
@@ -359,7 +357,8 @@ mod tests {
         let a_transposed: Vec<F> = (0..k * m).map(|x| a[x % m * k + x / m]).collect();
         let mut result = c.clone();
         let (mut left, mut right) = (Columns::default(), Columns::default());
-        let (to_left, to_right) = (left.prepare(Side::Left, m, k), right.prepare(Side::Right, n, k));
+        let (to_left, to_right) =
+            (left.prepare(Side::Left, m, k, Precision::F32), right.prepare(Side::Right, n, k, Precision::F32));
         for first in (0..k).step_by(7) {
             let end = (first + 7).min(k);
             // SAFETY: one thread.

@@ -3,6 +3,9 @@
 //! A tile computes `C[r, j] = (C[r, j] or 0) + sum_p A[r, p] B[p, j]` for a few rows `r` and a few vectors of 16 columns
 //! `j`. The sum runs over `p` in order, one fused multiply-add after the other, so an element of a product has the same
 //! bits whatever the tile's shape is and however the sum is cut into consecutive pieces.
+//!
+//! With bf16 operands an element of `A` and of `B` is a pair of consecutive `p` in 32 bits, the earlier one in the lower
+//! half, and one instruction adds the products of a pair.
 
 use crate::real::Real;
 use crate::simd::Level;
@@ -17,12 +20,12 @@ pub const PANEL: usize = 2 * LANES;
 ///
 /// # Safety
 /// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
-pub struct Tile<F> {
+pub struct Tile<F, E = F> {
     pub k: usize,
-    pub a: *const F,
+    pub a: *const E,
     pub a_row: usize,
     pub a_k: usize,
-    pub b: *const F,
+    pub b: *const E,
     pub b_k: usize,
     pub b_vector: usize,
     pub b_panel: usize,
@@ -30,6 +33,31 @@ pub struct Tile<F> {
     pub c_row: usize,
     /// Whether to start from `C` rather than from 0.
     pub load: bool,
+}
+
+/// Operands of a product: numbers, or pairs of bf16 in 32 bits.
+pub trait Element<F>: Copy + Default {
+    /// One register tile.
+    ///
+    /// # Safety
+    /// As for [`Tile`]; `rows` and `vectors` are those of a tile that there is at `level`.
+    unsafe fn tile(level: Level, rows: usize, vectors: usize, tile: &Tile<F, Self>);
+}
+
+impl<F: Real> Element<F> for F {
+    #[inline(always)]
+    unsafe fn tile(level: Level, rows: usize, vectors: usize, tile: &Tile<F>) {
+        // SAFETY: the caller's.
+        unsafe { F::tile(level, rows, vectors, tile) }
+    }
+}
+
+impl<F: Real> Element<F> for u32 {
+    #[inline(always)]
+    unsafe fn tile(_level: Level, rows: usize, vectors: usize, tile: &Tile<F, u32>) {
+        // SAFETY: the caller's.
+        unsafe { F::tile_pairs(rows, vectors, tile) }
+    }
 }
 
 /// Most rows of a tile with `vectors` vectors of columns; 0: no such tile.
@@ -109,12 +137,27 @@ pub unsafe fn tile_f32(level: Level, rows: usize, vectors: usize, t: &Tile<f32>)
     }
 }
 
+/// # Safety
+/// As for [`Tile`]; the CPU has AVX-512 BF16.
+#[inline]
+pub unsafe fn tile_pairs(rows: usize, vectors: usize, t: &Tile<f32, u32>) {
+    // SAFETY: the caller's.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        x86::pairs(rows, vectors, t);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    unreachable!("pairs need AVX-512 BF16: {rows} rows, {vectors} vectors, {}", t.k);
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_dpbf16_ps,
+        _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_setzero_si512, _mm512_storeu_ps,
     };
+    use std::mem::transmute;
 
     use super::{LANES, Tile};
 
@@ -205,10 +248,46 @@ mod x86 {
         }
     }
 
+    #[allow(clippy::needless_range_loop)]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn pair_block<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32, u32>) {
+        let mut sum = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+        // SAFETY: the addresses are valid by the caller's promise; both vector types are 512 bits of anything.
+        unsafe {
+            if t.load {
+                for r in 0..ROWS {
+                    for v in 0..VECTORS {
+                        sum[r][v] = _mm512_loadu_ps(t.c.add(r * t.c_row + v * LANES));
+                    }
+                }
+            }
+            let (mut a, mut b) = (t.a.cast::<i32>(), t.b.cast::<i32>());
+            for _ in 0..t.k {
+                let mut columns = [_mm512_setzero_si512(); VECTORS];
+                for v in 0..VECTORS {
+                    columns[v] = _mm512_loadu_epi32(b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector));
+                }
+                for r in 0..ROWS {
+                    let x = _mm512_set1_epi32(*a.add(r * t.a_row));
+                    for v in 0..VECTORS {
+                        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], transmute(x), transmute(columns[v]));
+                    }
+                }
+                a = a.add(t.a_k);
+                b = b.add(t.b_k);
+            }
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    _mm512_storeu_ps(t.c.add(r * t.c_row + v * LANES), sum[r][v]);
+                }
+            }
+        }
+    }
+
     macro_rules! choose {
-        ($rows:expr, $vectors:expr, $t:expr, $(($v:literal: $($r:literal)*))*) => {
+        ($block:ident, $rows:expr, $vectors:expr, $t:expr, $(($v:literal: $($r:literal)*))*) => {
             match ($vectors, $rows) {
-                $($(($v, $r) => block::<$r, $v>($t),)*)*
+                $($(($v, $r) => $block::<$r, $v>($t),)*)*
                 (vectors, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
             }
         };
@@ -218,7 +297,19 @@ mod x86 {
     pub unsafe fn avx512(rows: usize, vectors: usize, t: &Tile<f32>) {
         // SAFETY: the caller's.
         unsafe {
-            choose!(rows, vectors, t,
+            choose!(block, rows, vectors, t,
+                (1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
+                (2: 1 2 3 4 5 6 7 8 9 10 11 12)
+                (4: 1 2 3 4 5 6)
+                (8: 1 2 3))
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub unsafe fn pairs(rows: usize, vectors: usize, t: &Tile<f32, u32>) {
+        // SAFETY: the caller's.
+        unsafe {
+            choose!(pair_block, rows, vectors, t,
                 (1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
                 (2: 1 2 3 4 5 6 7 8 9 10 11 12)
                 (4: 1 2 3 4 5 6)

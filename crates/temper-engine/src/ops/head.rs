@@ -3,8 +3,10 @@
 
 use super::linear::{self, WeightGrad};
 use super::reduce::{fold, max};
+use crate::Precision;
 use crate::kernels::columns::{Columns, Side};
-use crate::kernels::product::{Panels, packed};
+use crate::kernels::panels::Panels;
+use crate::kernels::product::packed;
 use crate::kernels::tile::LANES;
 use crate::par::{self, Shared};
 use crate::real::{Real, with_scratch};
@@ -63,6 +65,8 @@ pub struct Head<'a, F> {
     /// `W^T`, `[hidden, vocab]`.
     pub weights: &'a Panels<F>,
     pub inv_temperature: F,
+    /// Number format of the products.
+    pub precision: Precision,
 }
 
 impl<F: Real> Head<'_, F> {
@@ -117,7 +121,8 @@ impl<F: Real> Head<'_, F> {
         let kept = Shared::new(&mut work.kept);
         for start in (0..rows.targets.len()).step_by(block) {
             let count = block.min(rows.targets.len() - start);
-            let (dy, x) = (work.dy.prepare(Side::Left, vocab, count), work.x.prepare(Side::Right, width, count));
+            let dy = work.dy.prepare(Side::Left, vocab, count, self.precision);
+            let x = work.x.prepare(Side::Right, width, count, self.precision);
             par::chunks(count, chunk, |local| {
                 let all = start + local.start..start + local.end;
                 let hidden = par::rows(rows.hidden, &all, width);
@@ -253,12 +258,17 @@ simd! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::panels::{Direction, Format};
     use crate::ops::finite::{check, dot, random};
 
-    fn panels(k: usize, n: usize, fill: impl Fn(&mut [f64], usize)) -> Panels<f64> {
-        let mut panels = Panels::new(k, n);
-        panels.panels_mut().enumerate().for_each(|(i, panel)| fill(panel, i));
+    fn panels(k: usize, n: usize, direction: Direction, w: &[f64]) -> Panels<f64> {
+        let mut panels = Panels::new(k, n, direction, Format::Full, Precision::F32);
+        panels.fill(w);
         panels
+    }
+
+    fn head(weights: &Panels<f64>, inv_temperature: f64) -> Head<'_, f64> {
+        Head { weights, inv_temperature, precision: Precision::F32 }
     }
 
     #[test]
@@ -267,16 +277,17 @@ mod tests {
         let (x, w) = (random(rows * width, 1), random(vocab * width, 2));
         let targets = [3, 0, 36, 20];
         let (a, b) = (random(rows, 3), [0.7, 0.0, -0.4, 1.1]);
-        let forward_panels = |w: &[f64]| panels(width, vocab, |p, i| Panels::fill_transposed(p, i, width, vocab, w));
+        let forward_panels = |w: &[f64]| panels(width, vocab, Direction::Forward, w);
         let run = |x: &[f64], w: &[f64]| {
-            let stats = Head { weights: &forward_panels(w), inv_temperature }.stats(x, &targets, &mut []);
+            let stats = head(&forward_panels(w), inv_temperature).stats(x, &targets, &mut []);
             let logprobs: Vec<f64> = stats.iter().map(|s| s.logprob).collect();
             let entropy: Vec<f64> = stats.iter().map(|s| s.entropy).collect();
             dot(&logprobs, &a) + dot(&entropy, &b)
         };
         let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-        let plain = panels(vocab, width, |p, i| Panels::fill(p, i, vocab, width, &w));
-        let head = Head { weights: &forward_panels(&w), inv_temperature };
+        let plain = panels(vocab, width, Direction::Backward, &w);
+        let weights = forward_panels(&w);
+        let head = head(&weights, inv_temperature);
         let rows = Rows { hidden: &x, targets: &targets, dlogprob: &a, dentropy: Some(&b) };
         head.backward(&plain, &rows, &mut dx, &mut dw, &mut Work::default());
         let mut work = Work::default();
@@ -293,8 +304,8 @@ mod tests {
         let soft = LogSoftmax::new(&[2.0f64.ln() * 2.0, 0.0, 0.0], 2.0);
         assert!((soft.logprob(2.0f64.ln() * 2.0) - 0.5f64.ln()).abs() < 1e-15);
         assert!((soft.logprob(0.0) - 0.25f64.ln()).abs() < 1e-15);
-        let weights = panels(1, 3, |p, i| Panels::fill_transposed(p, i, 1, 3, &[2.0f64.ln(), 0.0, 0.0]));
-        let head = Head { weights: &weights, inv_temperature: 1.0 };
+        let weights = panels(1, 3, Direction::Forward, &[2.0f64.ln(), 0.0, 0.0]);
+        let head = head(&weights, 1.0);
         let stats = head.stats(&[1.0, 1.0, 0.0], &[0, 1, 1], &mut []);
         assert!((stats[0].entropy - 1.5 * 2.0f64.ln()).abs() < 1e-15);
         assert!(stats[0].correct && !stats[1].correct);

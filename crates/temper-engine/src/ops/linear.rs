@@ -1,7 +1,8 @@
 //! Linear layers `y = x W^T + b` with weights as Hugging Face stores them, `[out, in]`.
 
 use crate::kernels::columns::{Columns, add_product};
-use crate::kernels::product::{Panels, packed};
+use crate::kernels::panels::Panels;
+use crate::kernels::product::packed;
 use crate::par::{self, Shared};
 use crate::real::Real;
 use crate::simd::simd;
@@ -85,12 +86,14 @@ simd! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Precision;
     use crate::kernels::columns::Side;
+    use crate::kernels::panels::{Direction, Format};
     use crate::ops::finite::{check, dot, random};
 
-    fn panels(k: usize, n: usize, fill: impl Fn(&mut [f64], usize)) -> Panels<f64> {
-        let mut panels = Panels::new(k, n);
-        panels.panels_mut().enumerate().for_each(|(i, panel)| fill(panel, i));
+    fn panels(k: usize, n: usize, direction: Direction, w: &[f64]) -> Panels<f64> {
+        let mut panels = Panels::new(k, n, direction, Format::Full, Precision::F32);
+        panels.fill(w);
         panels
     }
 
@@ -100,20 +103,20 @@ mod tests {
         let (x, w, b) = (random(tokens * inputs, 1), random(out * inputs, 2), random(out, 3));
         let (residual, a) = (random(tokens * out, 4), random(tokens * out, 5));
         let run = |x: &[f64], w: &[f64], b: &[f64], residual: &[f64]| {
-            let transposed = panels(inputs, out, |panel, i| Panels::fill_transposed(panel, i, inputs, out, w));
+            let transposed = panels(inputs, out, Direction::Forward, w);
             let mut y = vec![0.0; tokens * out];
             forward(x, &transposed, Some(b), Some(residual), &mut y);
             y
         };
-        let plain = panels(out, inputs, |panel, i| Panels::fill(panel, i, out, inputs, &w));
+        let plain = panels(out, inputs, Direction::Backward, &w);
         let mut dx = vec![0.0; tokens * inputs];
         backward_input(&a, &plain, &mut dx);
         let (mut dw, mut db) = (vec![0.0; out * inputs], vec![0.0; out]);
         let (mut dy, mut input) = (Columns::default(), Columns::default());
         // SAFETY: one thread.
         unsafe {
-            dy.prepare(Side::Left, out, tokens).write(0, &a);
-            input.prepare(Side::Right, inputs, tokens).write(0, &x);
+            dy.prepare(Side::Left, out, tokens, Precision::F32).write(0, &a);
+            input.prepare(Side::Right, inputs, tokens, Precision::F32).write(0, &x);
         }
         let (to_w, to_b) = (Shared::new(&mut dw), Shared::new(&mut db));
         add_weight_grads(&[WeightGrad { dy: &dy, x: &input, dw: to_w, db: Some(to_b) }]);

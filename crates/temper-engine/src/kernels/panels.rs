@@ -1,0 +1,418 @@
+//! Weights packed for products: `B[k, n]` in panels of 32 columns, `[n / 32][k][32]`, in one of several formats.
+
+use rayon::prelude::*;
+
+use super::tile::PANEL;
+use crate::Precision;
+use crate::real::Real;
+use crate::simd::{bf16_pairs, simd};
+
+/// Inputs of a weight's row that share a scale in the 8-bit and 4-bit formats.
+pub const SCALED: usize = 64;
+
+/// The quantiles of a normal distribution scaled to `[-1, 1]` that NF4 has (arXiv 2305.14314, appendix E).
+pub const NF4: [f32; 16] = [
+    -1.0,
+    -0.696_192_8,
+    -0.525_073_05,
+    -0.394_917_5,
+    -0.284_441_38,
+    -0.184_773_43,
+    -0.091_050_04,
+    0.0,
+    0.079_580_3,
+    0.160_930_2,
+    0.246_112_3,
+    0.337_915_24,
+    0.440_709_83,
+    0.562_617,
+    0.722_956_84,
+    1.0,
+];
+
+/// How a packed weight is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// In the model's number type.
+    Full,
+    /// bf16.
+    Bf16,
+    /// 8-bit integers with a scale for each [`SCALED`] inputs.
+    Int8,
+    /// NF4 with a scale for each [`SCALED`] inputs.
+    Nf4,
+}
+
+/// Which way a weight `W[out, in]` is multiplied: `B` is `W^T` in the forward and `W` in the backward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    Backward,
+}
+
+/// Codes of 32 columns of row `p` are at `[panel][p]`; the scale of an element is that of its block of [`SCALED`] inputs:
+/// `[panel][k / 64][32]` in the forward, where `p` is the input, and `[panel][k]` in the backward, where the column is.
+#[derive(Clone, Debug)]
+enum Store<F> {
+    Full(Vec<F>),
+    /// Pairs of consecutive `p`, `[n / 32][k / 2][32]`.
+    Bf16(Vec<u32>),
+    Int8 {
+        codes: Vec<i8>,
+        scales: Vec<f32>,
+    },
+    /// Column `c` of the lower 16 is in the lower half of byte `c`, column `16 + c` in its upper half.
+    Nf4 {
+        codes: Vec<u8>,
+        scales: Vec<f32>,
+    },
+}
+
+/// A packed weight, the last panel filled up with zeros.
+#[derive(Clone, Debug)]
+pub struct Panels<F> {
+    pub k: usize,
+    pub n: usize,
+    direction: Direction,
+    /// Number format of the product.
+    precision: Precision,
+    store: Store<F>,
+}
+
+/// What a product finds.
+pub enum Operand<'a, F> {
+    /// Panels of numbers, for numbers.
+    Numbers(&'a [F]),
+    /// Panels of pairs, for pairs.
+    Pairs(&'a [u32]),
+    /// Pieces of panels to be decoded to numbers; the other operand is rounded to bf16 if so said.
+    Decoded { rounded: bool },
+    /// Pieces of panels to be decoded to pairs, for pairs.
+    DecodedPairs,
+}
+
+impl<F: Real> Panels<F> {
+    /// Room for the product with a weight in direction `direction`.
+    pub fn new(k: usize, n: usize, direction: Direction, format: Format, precision: Precision) -> Self {
+        let columns = n.div_ceil(PANEL) * PANEL;
+        let scales = match direction {
+            Direction::Forward => k.div_ceil(SCALED) * columns,
+            Direction::Backward => columns / PANEL * k,
+        };
+        let store = match format {
+            Format::Full => Store::Full(vec![F::ZERO; columns * k]),
+            Format::Bf16 => Store::Bf16(vec![0; columns * k.div_ceil(2)]),
+            Format::Int8 => Store::Int8 { codes: vec![0; columns * k], scales: vec![0.0; scales] },
+            Format::Nf4 => Store::Nf4 { codes: vec![0; columns / 2 * k], scales: vec![0.0; scales] },
+        };
+        Panels { k, n, direction, precision, store }
+    }
+
+    /// Packs `w`, `[out, in]`, in parallel.
+    pub fn fill(&mut self, w: &[F]) {
+        let (k, n, direction) = (self.k, self.n, self.direction);
+        assert_eq!(w.len(), k * n);
+        if w.is_empty() {
+            return;
+        }
+        match &mut self.store {
+            Store::Full(data) => {
+                data.par_chunks_exact_mut(k * PANEL).enumerate().for_each(|(i, panel)| match direction {
+                    Direction::Forward => transpose(panel, columns(i, n), k, w),
+                    Direction::Backward => copy(panel, columns(i, n), n, w),
+                });
+            }
+            Store::Bf16(data) => {
+                let size = k.div_ceil(2) * PANEL;
+                data.par_chunks_exact_mut(size).enumerate().for_each(|(i, panel)| match direction {
+                    Direction::Forward => transpose_pairs(panel, columns(i, n), k, w),
+                    Direction::Backward => copy_pairs(panel, columns(i, n), n, k, w),
+                });
+            }
+            Store::Int8 { codes, scales } => {
+                let scales = scales.par_chunks_exact_mut(scale_count(k, direction));
+                codes.par_chunks_exact_mut(k * PANEL).zip(scales).enumerate().for_each(|(i, (codes, scales))| {
+                    quantise(direction, columns(i, n), (k, n), w, scales, 127.0, |p, c, x| {
+                        codes[p * PANEL + c] = x.round_ties_even() as i8;
+                    });
+                });
+            }
+            Store::Nf4 { codes, scales } => {
+                let scales = scales.par_chunks_exact_mut(scale_count(k, direction));
+                codes.par_chunks_exact_mut(k * PANEL / 2).zip(scales).enumerate().for_each(|(i, (codes, scales))| {
+                    codes.fill(0x77);
+                    quantise(direction, columns(i, n), (k, n), w, scales, 1.0, |p, c, x| {
+                        let code = &mut codes[p * PANEL / 2 + c % 16];
+                        *code = if c < 16 { *code & 0xF0 | nearest(x) } else { *code & 0x0F | nearest(x) << 4 };
+                    });
+                });
+            }
+        }
+    }
+
+    /// What a product works with.
+    pub fn operand(&self) -> Operand<'_, F> {
+        let pairs = self.precision == Precision::Bf16 && bf16_pairs();
+        match &self.store {
+            Store::Full(data) => Operand::Numbers(data),
+            Store::Bf16(data) if pairs => Operand::Pairs(data),
+            _ if pairs => Operand::DecodedPairs,
+            _ => Operand::Decoded { rounded: self.precision == Precision::Bf16 },
+        }
+    }
+
+    /// Rows `start..start + out.len() / 32` of panel `panel` as numbers; with bf16 products, rounded to bf16.
+    pub fn decode(&self, panel: usize, start: usize, out: &mut [F]) {
+        let rows = out.len() / PANEL;
+        match &self.store {
+            Store::Full(data) => {
+                out.copy_from_slice(&data[(panel * self.k + start) * PANEL..(panel * self.k + start + rows) * PANEL]);
+            }
+            Store::Bf16(data) => decode_pairs(&data[panel * self.k.div_ceil(2) * PANEL..], start, out),
+            Store::Int8 { codes, scales } => {
+                let codes = &codes[(panel * self.k + start) * PANEL..(panel * self.k + start + rows) * PANEL];
+                decode_int8(codes, self.scales(scales, panel), start, self.direction, out);
+            }
+            Store::Nf4 { codes, scales } => {
+                let codes = &codes[(panel * self.k + start) * PANEL / 2..(panel * self.k + start + rows) * PANEL / 2];
+                decode_nf4(codes, self.scales(scales, panel), start, self.direction, out);
+            }
+        }
+        if self.precision == Precision::Bf16 && matches!(self.store, Store::Int8 { .. } | Store::Nf4 { .. }) {
+            round(out);
+        }
+    }
+
+    fn scales<'a>(&self, scales: &'a [f32], panel: usize) -> &'a [f32] {
+        let count = scale_count(self.k, self.direction);
+        &scales[panel * count..(panel + 1) * count]
+    }
+
+    /// Row `index` of the weight, `[in]`; for panels of the forward.
+    pub fn row(&self, index: usize, out: &mut [F]) {
+        debug_assert_eq!(self.direction, Direction::Forward);
+        let (panel, column) = (index / PANEL, index % PANEL);
+        if let Store::Bf16(data) = &self.store {
+            let panel = &data[panel * self.k.div_ceil(2) * PANEL..];
+            for (p, out) in out.iter_mut().enumerate() {
+                *out = F::from_bf16(panel[p / 2 * PANEL + column] >> (p % 2 * 16) & 0xFFFF);
+            }
+            return;
+        }
+        let mut piece = [F::ZERO; SCALED * PANEL];
+        for (start, out) in (0..self.k).step_by(SCALED).zip(out.chunks_mut(SCALED)) {
+            let piece = &mut piece[..out.len() * PANEL];
+            self.decode(panel, start, piece);
+            for (out, row) in out.iter_mut().zip(piece.chunks_exact(PANEL)) {
+                *out = row[column];
+            }
+        }
+    }
+
+    /// Memory in bytes.
+    pub fn bytes(&self) -> usize {
+        match &self.store {
+            Store::Full(data) => size_of_val(&data[..]),
+            Store::Bf16(data) => 4 * data.len(),
+            Store::Int8 { codes, scales } => codes.len() + 4 * scales.len(),
+            Store::Nf4 { codes, scales } => codes.len() + 4 * scales.len(),
+        }
+    }
+}
+
+/// Columns of panel `index`.
+fn columns(index: usize, n: usize) -> std::ops::Range<usize> {
+    index * PANEL..((index + 1) * PANEL).min(n)
+}
+
+/// Scales of one panel.
+fn scale_count(k: usize, direction: Direction) -> usize {
+    match direction {
+        Direction::Forward => k.div_ceil(SCALED) * PANEL,
+        Direction::Backward => k,
+    }
+}
+
+/// Index in [`NF4`] of the value that is nearest to `x`.
+fn nearest(x: f32) -> u8 {
+    NF4.windows(2).filter(|pair| x > (pair[0] + pair[1]) / 2.0).count() as u8
+}
+
+/// Computes the scales of a panel (the largest magnitude of each block over `most`) and hands every element over that scale
+/// to `store(p, column, value)`. Blocks lie along a row of `w`, so both directions see the same values.
+fn quantise<F: Real>(
+    direction: Direction,
+    columns: std::ops::Range<usize>,
+    (k, n): (usize, usize),
+    w: &[F],
+    scales: &mut [f32],
+    most: f32,
+    mut store: impl FnMut(usize, usize, f32),
+) {
+    let scale = |block: &[F]| block.iter().fold(0.0f32, |a, x| a.max((x.to_f64() as f32).abs())) / most;
+    let over = |x: F, scale: f32| if scale > 0.0 { x.to_f64() as f32 / scale } else { 0.0 };
+    match direction {
+        Direction::Forward => {
+            for (c, row) in w[columns.start * k..columns.end * k].chunks_exact(k).enumerate() {
+                for (b, block) in row.chunks(SCALED).enumerate() {
+                    let scale = scale(block);
+                    scales[b * PANEL + c] = scale;
+                    for (i, x) in block.iter().enumerate() {
+                        store(b * SCALED + i, c, over(*x, scale));
+                    }
+                }
+            }
+        }
+        Direction::Backward => {
+            let first = columns.start / SCALED * SCALED;
+            let block = first..(first + SCALED).min(n);
+            for (p, row) in w.chunks_exact(n).enumerate() {
+                let scale = scale(&row[block.clone()]);
+                scales[p] = scale;
+                for (c, x) in row[columns.clone()].iter().enumerate() {
+                    store(p, c, over(*x, scale));
+                }
+            }
+        }
+    }
+}
+
+simd! {
+    /// Rows `columns` of `w`, which is `[n, k]`, become columns of the panel.
+    fn transpose(panel: &mut [F], columns: std::ops::Range<usize>, k: usize, w: &[F]) {
+        for p0 in (0..k).step_by(16) {
+            for (lane, j) in columns.clone().enumerate() {
+                for p in p0..(p0 + 16).min(k) {
+                    panel[p * PANEL + lane] = w[j * k + p];
+                }
+            }
+        }
+    }
+
+    /// Columns `columns` of `w`, which is `[k, n]`.
+    fn copy(panel: &mut [F], columns: std::ops::Range<usize>, n: usize, w: &[F]) {
+        for (to, row) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n)) {
+            to[..columns.len()].copy_from_slice(&row[columns.clone()]);
+        }
+    }
+
+    /// As `transpose`, in pairs.
+    fn transpose_pairs(panel: &mut [u32], columns: std::ops::Range<usize>, k: usize, w: &[F]) {
+        let pairs = k / 2;
+        for p0 in (0..pairs).step_by(16) {
+            for (lane, j) in columns.clone().enumerate() {
+                for p in p0..(p0 + 16).min(pairs) {
+                    let at = j * k + 2 * p;
+                    panel[p * PANEL + lane] = w[at].to_bf16() | w[at + 1].to_bf16() << 16;
+                }
+            }
+        }
+        if k % 2 == 1 {
+            for (lane, j) in columns.enumerate() {
+                panel[pairs * PANEL + lane] = w[j * k + k - 1].to_bf16();
+            }
+        }
+    }
+
+    /// As `copy`, in pairs.
+    fn copy_pairs(panel: &mut [u32], columns: std::ops::Range<usize>, n: usize, k: usize, w: &[F]) {
+        for (p, to) in panel.chunks_exact_mut(PANEL).enumerate() {
+            let row = |p: usize| &w[p * n + columns.start..p * n + columns.end];
+            let even = row(2 * p);
+            if 2 * p + 1 < k {
+                for ((to, x), y) in to.iter_mut().zip(even).zip(row(2 * p + 1)) {
+                    *to = x.to_bf16() | y.to_bf16() << 16;
+                }
+            } else {
+                for (to, x) in to.iter_mut().zip(even) {
+                    *to = x.to_bf16();
+                }
+            }
+        }
+    }
+
+    /// Rows from `start` on of a panel of pairs.
+    fn decode_pairs(panel: &[u32], start: usize, out: &mut [F]) {
+        for (row, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+            let p = start + row;
+            let pairs = &panel[p / 2 * PANEL..(p / 2 + 1) * PANEL];
+            let shift = (p % 2 * 16) as u32;
+            for (out, pair) in out.iter_mut().zip(pairs) {
+                *out = F::from_bf16(*pair >> shift & 0xFFFF);
+            }
+        }
+    }
+
+    fn decode_int8(codes: &[i8], scales: &[f32], start: usize, direction: Direction, out: &mut [F]) {
+        let rows = out.as_chunks_mut::<PANEL>().0.iter_mut().zip(codes.as_chunks::<PANEL>().0).enumerate();
+        for (row, (out, codes)) in rows {
+            let scale = row_scales(scales, start + row, direction);
+            for i in 0..PANEL {
+                out[i] = F::from_f64(f64::from(f32::from(codes[i]) * scale[i]));
+            }
+        }
+    }
+
+    fn decode_nf4(codes: &[u8], scales: &[f32], start: usize, direction: Direction, out: &mut [F]) {
+        let rows = out.as_chunks_mut::<PANEL>().0.iter_mut().zip(codes.as_chunks::<16>().0).enumerate();
+        for (row, (out, codes)) in rows {
+            let scale = row_scales(scales, start + row, direction);
+            for i in 0..16 {
+                out[i] = F::from_f64(f64::from(NF4[usize::from(codes[i] & 15)] * scale[i]));
+                out[16 + i] = F::from_f64(f64::from(NF4[usize::from(codes[i] >> 4)] * scale[16 + i]));
+            }
+        }
+    }
+
+    /// Rounds each number to bf16.
+    pub fn round(x: &mut [F]) {
+        for x in x {
+            *x = F::from_bf16(x.to_bf16());
+        }
+    }
+
+    /// Pairs of consecutive rows of 32, from numbers.
+    pub fn pair_rows(rows: &[F], out: &mut [u32]) {
+        let mut rows = rows.as_chunks::<PANEL>().0.iter();
+        for out in out.as_chunks_mut::<PANEL>().0 {
+            let Some(even) = rows.next() else { return };
+            match rows.next() {
+                Some(odd) => {
+                    for i in 0..PANEL {
+                        out[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
+                    }
+                }
+                None => {
+                    for i in 0..PANEL {
+                        out[i] = even[i].to_bf16();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pairs along each row of `a` (rows of `k` at distance `a_row`); rows of `out` have `k / 2` pairs, rounded up.
+    pub fn pair_columns(a: &[F], a_row: usize, k: usize, out: &mut [u32]) {
+        for (row, out) in out.chunks_exact_mut(k.div_ceil(2)).enumerate() {
+            let (pairs, rest) = a[row * a_row..row * a_row + k].as_chunks::<2>();
+            for (out, [x, y]) in out.iter_mut().zip(pairs) {
+                *out = x.to_bf16() | y.to_bf16() << 16;
+            }
+            if let ([x], Some(out)) = (rest, out.last_mut()) {
+                *out = x.to_bf16();
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn row_scales(scales: &[f32], p: usize, direction: Direction) -> [f32; PANEL] {
+    match direction {
+        Direction::Forward => {
+            let mut row = [0.0; PANEL];
+            row.copy_from_slice(&scales[p / SCALED * PANEL..(p / SCALED + 1) * PANEL]);
+            row
+        }
+        Direction::Backward => [scales[p]; PANEL],
+    }
+}
