@@ -6,8 +6,8 @@
 use crate::forward::{check_ids, heads};
 use crate::kernels::product::packed;
 use crate::ops::attention::{self, BLOCK, Inputs, keys_size, pack_keys};
+use crate::ops::rmsnorm;
 use crate::ops::rows::{View, ViewMut, gather};
-use crate::ops::{embedding, rmsnorm};
 use crate::par::{ROWS, Shared, rows};
 use crate::real::with_scratch;
 use crate::{Model, Packed, Real};
@@ -105,7 +105,7 @@ impl<F: Real> Model<F> {
         let table = self.angles(places.iter().max().map_or(0, |p| p + 1));
         with_scratch(2 * t * d, |streams| {
             let (mut x, mut out) = streams.split_at_mut(t * d);
-            embedding::forward(&self.params()[self.places.embedding.clone()], &new.ids, d, x);
+            self.embed(&new.ids, x);
             for index in 0..config.num_layers {
                 self.extend_layer(index, caches, new, |r| table.at(places[r]), x, out);
                 std::mem::swap(&mut x, &mut out);
@@ -142,7 +142,7 @@ impl<F: Real> Model<F> {
         F: 't,
     {
         let config = self.config();
-        let view = self.layer(index);
+        let view = self.layer(index, true);
         let heads = heads::<F>(config, index);
         let (dim, group, padded) = (heads.dim, heads.group, heads.padded());
         let (d, q, kv, f) = (config.hidden_size, config.q_size(), config.kv_size(), config.intermediate_size);

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::model::Model;
 use crate::ops::attention::{self, Heads, Inputs, keys_size, pack_keys};
 use crate::ops::rows::{View, ViewMut, gather};
-use crate::ops::{embedding, linear, rmsnorm, rope, swiglu};
+use crate::ops::{linear, rmsnorm, rope, swiglu};
 use crate::par::{self, ROWS, Shared};
 use crate::real::{Real, with_scratch};
-use crate::weights::{LayerPanels, LayerPlaces};
+use crate::weights::{LayerPanels, LayerParts, LayerPlaces};
 use crate::workspace::{HeadRows, Layer, Workspace, fit};
 use crate::{ModelConfig, Packed};
 
@@ -21,6 +21,7 @@ pub struct LayerView<'a, F> {
     pub params: &'a [F],
     pub places: &'a LayerPlaces,
     pub panels: &'a LayerPanels<F>,
+    pub parts: &'a LayerParts<F>,
 }
 
 impl<F: Real> LayerView<'_, F> {
@@ -52,7 +53,7 @@ impl<F: Real> LayerView<'_, F> {
         with_scratch(x.len(), |normed| {
             rmsnorm::forward(x, &self.params[self.places.norm1.clone()], self.eps(), normed, inverse);
             let to = if config.qk_norm { &mut *raw } else { &mut *qkv };
-            linear::forward(normed, &self.panels.qkv, bias, None, to);
+            linear::forward(normed, &self.panels.qkv, &self.parts.qkv, bias, None, to);
         });
         let heads = config.num_heads + config.num_kv_heads;
         let width = q + 2 * kv;
@@ -70,7 +71,7 @@ impl<F: Real> LayerView<'_, F> {
     }
 
     /// From attention's result and the layer's input `x` to the layer's output, for some rows. `middle` gets the residual
-    /// stream between attention and feed-forward.
+    /// stream between attention and feed-forward. An empty `out` is not computed.
     pub fn outputs(
         &self,
         attended: &[F],
@@ -81,13 +82,30 @@ impl<F: Real> LayerView<'_, F> {
         out: &mut [F],
     ) {
         let places = self.places;
-        linear::forward(attended, &self.panels.o, self.vector(&places.o_bias), Some(x), middle);
+        linear::forward(attended, &self.panels.o, &self.parts.o, self.vector(&places.o_bias), Some(x), middle);
         with_scratch(x.len() + gate_up.len() / 2, |scratch| {
             let (normed, activated) = scratch.split_at_mut(x.len());
             rmsnorm::forward(middle, &self.params[places.norm2.clone()], self.eps(), normed, inverse);
-            linear::forward(normed, &self.panels.gate_up, self.vector(&places.gate_up_bias), None, gate_up);
+            linear::forward(
+                normed,
+                &self.panels.gate_up,
+                &self.parts.gate_up,
+                self.vector(&places.gate_up_bias),
+                None,
+                gate_up,
+            );
+            if out.is_empty() {
+                return;
+            }
             swiglu::forward(gate_up, self.config.intermediate_size, activated);
-            linear::forward(activated, &self.panels.down, self.vector(&places.down_bias), Some(middle), out);
+            linear::forward(
+                activated,
+                &self.panels.down,
+                &self.parts.down,
+                self.vector(&places.down_bias),
+                Some(middle),
+                out,
+            );
         });
     }
 }
@@ -104,6 +122,8 @@ pub fn heads<F: Real>(config: &ModelConfig, layer: usize) -> Heads<F> {
 
 /// One piece of attention's work: rows of a segment for one key-value head.
 struct Piece {
+    /// What the segment continues.
+    prefix: Range<usize>,
     segment: Range<usize>,
     rows: Range<usize>,
     kv_head: usize,
@@ -111,7 +131,7 @@ struct Piece {
 
 /// Runs all layers over the batch. Afterwards `work.x[l]` is the input of layer `l` (of the last layers only, if the
 /// workspace has fewer buffers), and the result is the index of the buffer with the output of the last layer.
-pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>) -> usize {
+pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, adapter: bool, work: &mut Workspace<F>) -> usize {
     let config = model.config();
     let (d, t) = (config.hidden_size, batch.len());
     let table = model.angles(batch.longest());
@@ -119,14 +139,13 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>
     let positions = &work.positions;
     {
         let x = Shared::new(&mut work.x[0]);
-        let embeddings = &model.params()[model.places.embedding.clone()];
         par::chunks(t, ROWS, |rows| {
             // SAFETY: each row belongs to one task.
-            embedding::forward(embeddings, &batch.ids[rows.clone()], d, unsafe { x.rows(&rows, d) });
+            model.embed(&batch.ids[rows.clone()], unsafe { x.rows(&rows, d) });
         });
     }
     for index in 0..config.num_layers {
-        let view = model.layer(index);
+        let view = model.layer(index, adapter);
         let slot = index % work.slots;
         let layer = &mut work.layers[slot];
         inputs_phase(&view, &work.x[index % count], positions, |p| table.at(p), layer);
@@ -136,6 +155,17 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>
         outputs_phase(&view, x, layer, out);
     }
     config.num_layers % count
+}
+
+/// Computes again what the backward of layer `index` needs from its forward, from the layer's input, into the workspace's
+/// only slot: the same bits as in [`layers`].
+pub fn again<F: Real>(model: &Model<F>, batch: &Packed, index: usize, work: &mut Workspace<F>) {
+    let view = model.layer(index, true);
+    let table = model.angles(batch.longest());
+    let (x, layer) = (&work.x[index], &mut work.layers[0]);
+    inputs_phase(&view, x, &work.positions, |p| table.at(p), layer);
+    attention_phase(model.config(), index, batch, layer);
+    outputs_phase(&view, x, layer, &mut []);
 }
 
 fn inputs_phase<'t, F: Real>(
@@ -172,10 +202,11 @@ fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, 
     let (q, kv) = (config.q_size(), config.kv_size());
     let width = q + 2 * kv;
     let mut pieces = Vec::new();
-    for segment in (0..batch.segments()).map(|i| batch.range(i)) {
+    for (prefix, segment) in (0..batch.segments()).map(|i| (batch.prefix(i), batch.range(i))) {
         for start in (0..segment.len()).step_by(QUERY_ROWS) {
             let rows = start..(start + QUERY_ROWS).min(segment.len());
             pieces.extend((0..config.num_kv_heads).map(|kv_head| Piece {
+                prefix: prefix.clone(),
                 segment: segment.clone(),
                 rows: rows.clone(),
                 kv_head,
@@ -185,23 +216,29 @@ fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, 
     let (out, sums) = (Shared::new(&mut layer.attended), Shared::new(&mut layer.log_sums));
     let qkv = &layer.qkv;
     par::tasks(pieces.len(), |i| {
-        let Piece { segment, rows, kv_head } = &pieces[i];
-        let (first, end) = (heads.first(rows.start) / attention::BLOCK * attention::BLOCK, rows.end);
+        let Piece { prefix, segment, rows, kv_head } = &pieces[i];
+        let position = prefix.len() + rows.start;
+        let (first, end) = (heads.first(position) / attention::BLOCK * attention::BLOCK, prefix.len() + rows.end);
         let (key_at, value_at) = (q + kv_head * dim, q + kv + kv_head * dim);
         let keys = keys_size(end, dim);
         with_scratch(keys + end * padded, |scratch| {
             let (keys, values) = scratch.split_at_mut(keys);
             let tail = keys.len() - attention::BLOCK * dim;
             keys[tail..].fill(F::ZERO);
-            let rows_at = |start: usize| View { data: qkv, start: segment.start * width + start, row: width };
-            pack_keys(keys, first, end - first, dim, rows_at(first * width + key_at));
             if padded > dim {
                 values.fill(F::ZERO);
             }
-            gather(rows_at(first * width + value_at), end - first, dim, &mut values[first * padded..], padded);
+            let rows_at = |row: usize, column: usize| View { data: qkv, start: row * width + column, row: width };
+            // The prefix's positions, then the segment's own.
+            let split = prefix.len().max(first);
+            let own = segment.start + split - prefix.len();
+            for (position, count, row) in [(first, split - first, prefix.start + first), (split, end - split, own)] {
+                pack_keys(keys, position, count, dim, rows_at(row, key_at));
+                gather(rows_at(row, value_at), count, dim, &mut values[position * padded..], padded);
+            }
             let start = segment.start + rows.start;
-            let queries = rows_at(rows.start * width + kv_head * group * dim);
-            let inputs = Inputs { heads, queries, position: rows.start, keys, values };
+            let queries = rows_at(start, kv_head * group * dim);
+            let inputs = Inputs { heads, queries, position, keys, values };
             // SAFETY: each head of each row belongs to one task.
             let (out, sums) = unsafe {
                 (
@@ -220,6 +257,7 @@ fn outputs_phase<F: Real>(view: &LayerView<F>, x: &[F], layer: &mut Layer<F>, ou
     let attended = &layer.attended;
     let [middle, inverse2, gate_up] =
         [&mut layer.middle, &mut layer.inverse2, &mut layer.gate_up].map(|b| Shared::new(b));
+    let wanted = usize::from(!out.is_empty());
     let out = Shared::new(out);
     par::chunks(x.len() / d, ROWS, |rows| {
         // SAFETY: each row belongs to one task.
@@ -230,34 +268,55 @@ fn outputs_phase<F: Real>(view: &LayerView<F>, x: &[F], layer: &mut Layer<F>, ou
                 middle.rows(&rows, d),
                 inverse2.range(rows.clone()),
                 gate_up.rows(&rows, 2 * f),
-                out.rows(&rows, d),
+                out.rows(&rows, d * wanted),
             );
         }
     });
 }
 
-/// Collects the rows of `x`, the output of the last layer, that precede the selected tokens, and normalises them.
+/// Collects the rows of `x`, the output of the last layer, that precede the selected tokens, and normalises them. The
+/// first tokens of segments that continue one segment all follow its last row.
 pub fn head_rows<F: Real>(model: &Model<F>, batch: &Packed, select: &[bool], x: &[F], rows: &mut HeadRows<F>) {
+    rows.clear();
+    for segment in 0..batch.segments() {
+        let (range, prefix) = (batch.range(segment), batch.prefix(segment));
+        for t in range.clone().filter(|t| select[*t]) {
+            if t > range.start {
+                rows.push(t, batch.ids[t], t - 1);
+            } else if !prefix.is_empty() {
+                rows.shared.push(rows.tokens.len());
+                rows.push(t, batch.ids[t], prefix.end - 1);
+            }
+        }
+    }
+    normalise(model, x, rows);
+}
+
+/// Collects the last row of each segment, for a reward model's head.
+pub fn last_rows<F: Real>(model: &Model<F>, batch: &Packed, x: &[F], rows: &mut HeadRows<F>) {
+    rows.clear();
+    for range in (0..batch.segments()).map(|i| batch.range(i)).filter(|range| !range.is_empty()) {
+        rows.push(range.end - 1, 0, range.end - 1);
+    }
+    normalise(model, x, rows);
+}
+
+fn normalise<F: Real>(model: &Model<F>, x: &[F], rows: &mut HeadRows<F>) {
     let d = model.config().hidden_size;
-    let segments = (0..batch.segments()).map(|i| batch.range(i));
-    rows.tokens.clear();
-    rows.tokens.extend(segments.flat_map(|s| s.skip(1)).filter(|t| select[*t]));
-    rows.targets.clear();
-    rows.targets.extend(rows.tokens.iter().map(|t| batch.ids[*t]));
     let count = rows.tokens.len();
     fit(&mut rows.inverse, count);
     fit(&mut rows.x, count * d);
     fit(&mut rows.hidden, count * d);
     let eps = F::from_f64(model.config().rms_norm_eps);
     let weight = &model.params()[model.places.norm.clone()];
-    let tokens = &rows.tokens;
+    let sources = &rows.sources;
     let [to, inverse, hidden] = [&mut rows.x, &mut rows.inverse, &mut rows.hidden].map(|b| Shared::new(b));
     par::chunks(count, ROWS, |range| {
         // SAFETY: each row belongs to one task.
         let (to, inverse, hidden) =
             unsafe { (to.rows(&range, d), inverse.range(range.clone()), hidden.rows(&range, d)) };
-        for (to, t) in to.chunks_exact_mut(d).zip(&tokens[range]) {
-            to.copy_from_slice(&x[(t - 1) * d..t * d]);
+        for (to, source) in to.chunks_exact_mut(d).zip(&sources[range]) {
+            to.copy_from_slice(&x[source * d..(source + 1) * d]);
         }
         rmsnorm::forward(to, weight, eps, hidden, inverse);
     });
@@ -267,6 +326,11 @@ pub fn head_rows<F: Real>(model: &Model<F>, batch: &Packed, select: &[bool], x: 
 pub fn check<F: Real>(config: &ModelConfig, batch: &Packed, temperature: F, select: &[bool]) {
     assert_eq!(select.len(), batch.len(), "`select` has one entry per token");
     assert_eq!(batch.offsets.last().copied().unwrap_or(0), batch.len(), "the last offset is the number of tokens");
+    let children = batch.parents.iter().enumerate().filter_map(|(i, parent)| Some((i, (*parent)?)));
+    for (i, parent) in children {
+        assert!(parent < i && batch.parent(parent).is_none(), "segment {i} cannot continue segment {parent}");
+    }
+    assert!(batch.parents.len() <= batch.segments(), "a parent for each segment at most");
     assert!(temperature > F::ZERO, "the temperature is positive");
     check_ids(config, &batch.ids);
 }

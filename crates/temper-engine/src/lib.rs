@@ -16,6 +16,7 @@ mod config_json;
 mod decode;
 mod error;
 mod forward;
+mod frozen;
 mod hf;
 mod kernels;
 mod lora;

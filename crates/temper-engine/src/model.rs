@@ -1,19 +1,20 @@
 //! The model: one flat arena of parameters with named views.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::forward::{self, LayerView};
-use crate::kernels::panels::{Direction, Format};
+use crate::kernels::panels::{Direction, Panels};
+use crate::ops::embedding;
 use crate::ops::head::{Head, Rows};
 use crate::ops::rope::Table;
 use crate::rng::Key;
 use crate::simd::simd;
-use crate::weights::{Formats, ModelPanels, PackedWeights, Places};
+use crate::weights::{Formats, LayerParts, ModelPanels, PackedWeights, Places};
 use crate::workspace::{Workspace, fit};
-use crate::{Adapter, LoraConfig, ModelConfig, Packed, Precision, Real, backward, par};
+use crate::{Adapter, Frozen, LoraConfig, ModelConfig, Packed, Precision, Real, backward, par};
 
 /// Name, shape and place of a tensor in the arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +23,16 @@ pub struct TensorInfo {
     pub name: String,
     /// `[out, in]` for a projection, `[n]` for a norm or bias.
     pub shape: Vec<usize>,
-    /// Elements in the arena.
+    /// Elements in the arena; empty for a matrix of a frozen model.
     pub range: Range<usize>,
 }
 
 impl TensorInfo {
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
     /// Whether weight decay applies: matrices yes, norms and biases no.
     pub fn decays(&self) -> bool {
         self.shape.len() > 1
@@ -88,14 +94,20 @@ pub(crate) fn layout(config: &ModelConfig) -> Vec<TensorInfo> {
 /// A decoder-only transformer: parameters and how to run them.
 #[derive(Debug)]
 pub struct Model<F = f32> {
-    config: ModelConfig,
-    tensors: Vec<TensorInfo>,
-    params: Vec<F>,
-    precision: Precision,
+    pub(crate) config: ModelConfig,
+    pub(crate) tensors: Vec<TensorInfo>,
+    pub(crate) params: Vec<F>,
+    pub(crate) precision: Precision,
+    checkpointing: bool,
     adapter: Option<Adapter<F>>,
+    parts: OnceLock<Vec<LayerParts<F>>>,
+    no_parts: LayerParts<F>,
+    pub(crate) frozen: Option<Frozen>,
+    /// The embedding of a frozen model, where the head is not it.
+    pub(crate) embedding: Option<Panels<F>>,
     pub(crate) places: Places,
-    forward_panels: PackedWeights<F>,
-    backward_panels: PackedWeights<F>,
+    pub(crate) forward_panels: PackedWeights<F>,
+    pub(crate) backward_panels: PackedWeights<F>,
     angles: Mutex<Arc<Table<F>>>,
     workspaces: Mutex<Vec<Workspace<F>>>,
 }
@@ -104,7 +116,14 @@ impl<F: Real> Clone for Model<F> {
     fn clone(&self) -> Self {
         let mut model = Model::with_params(self.config.clone(), self.tensors.clone(), self.params.clone());
         model.precision = self.precision;
+        model.checkpointing = self.checkpointing;
         model.adapter = self.adapter.clone();
+        model.frozen = self.frozen;
+        if self.frozen.is_some() {
+            model.embedding = self.embedding.clone();
+            model.forward_panels = PackedWeights::made_of(self.forward_panels().clone());
+            model.backward_panels = PackedWeights::made_of(self.backward_panels().clone());
+        }
         model
     }
 }
@@ -117,14 +136,19 @@ impl<F: Real> Model<F> {
         Self::with_params(config, tensors, vec![F::ZERO; n])
     }
 
-    fn with_params(config: ModelConfig, tensors: Vec<TensorInfo>, params: Vec<F>) -> Self {
+    pub(crate) fn with_params(config: ModelConfig, tensors: Vec<TensorInfo>, params: Vec<F>) -> Self {
         let places = Places::new(&config, &tensors);
         Model {
             config,
             tensors,
             params,
             precision: Precision::F32,
+            checkpointing: false,
             adapter: None,
+            parts: OnceLock::new(),
+            no_parts: LayerParts::default(),
+            frozen: None,
+            embedding: None,
             places,
             forward_panels: PackedWeights::default(),
             backward_panels: PackedWeights::default(),
@@ -165,21 +189,45 @@ impl<F: Real> Model<F> {
         &self.config
     }
 
-    /// Number of parameters.
+    /// Number of parameters, without the adapter's.
     pub fn num_params(&self) -> usize {
-        self.params.len()
+        self.tensors.iter().map(TensorInfo::elements).sum()
     }
 
-    /// All parameters, in the order of [`Model::tensors`].
+    /// All parameters, in the order of [`Model::tensors`]; of a frozen model, those of its norms and biases.
     pub fn params(&self) -> &[F] {
         &self.params
     }
 
     /// All parameters, to be changed. Packed copies of weights are renewed before their next use.
     pub fn params_mut(&mut self) -> &mut [F] {
-        self.forward_panels.invalidate();
-        self.backward_panels.invalidate();
+        if self.frozen.is_none() {
+            self.forward_panels.invalidate();
+            self.backward_panels.invalidate();
+        }
         &mut self.params
+    }
+
+    /// Whether the backward computes each layer's forward again instead of keeping it: less memory for activations, the
+    /// same bits.
+    pub fn set_checkpointing(&mut self, on: bool) {
+        self.checkpointing = on;
+    }
+
+    /// Whether the backward computes each layer's forward again.
+    pub fn checkpointing(&self) -> bool {
+        self.checkpointing
+    }
+
+    /// Takes the adapter off.
+    pub(crate) fn take_adapter(&mut self) -> Option<Adapter<F>> {
+        self.parts = OnceLock::new();
+        self.adapter.take()
+    }
+
+    /// How the base is held if it is not trained.
+    pub fn frozen(&self) -> Option<Frozen> {
+        self.frozen
     }
 
     /// Number format of matrix products.
@@ -190,7 +238,13 @@ impl<F: Real> Model<F> {
     /// Puts a new adapter on the model: from then on only it is trained (and the head of a reward model). At first it
     /// changes nothing, since its `B` is zero.
     pub fn add_adapter(&mut self, lora: LoraConfig, seed: u64) {
-        self.adapter = Some(Adapter::random(&self.config, lora, seed));
+        self.set_adapter(Some(Adapter::random(&self.config, lora, seed)));
+    }
+
+    /// Puts an adapter of this model's shape on it, in place of the one that is there, or takes it off.
+    pub(crate) fn set_adapter(&mut self, adapter: Option<Adapter<F>>) {
+        self.adapter = adapter;
+        self.parts = OnceLock::new();
     }
 
     /// The adapter.
@@ -198,26 +252,31 @@ impl<F: Real> Model<F> {
         self.adapter.as_ref()
     }
 
-    /// The parameters that are trained: the adapter's if there is one, else all.
+    /// The parameters that are trained: the adapter's if there is one, else all (of a frozen model none).
     pub fn trainable(&self) -> &[F] {
-        self.adapter.as_ref().map_or(&self.params, |adapter| &adapter.params)
+        match &self.adapter {
+            Some(adapter) => &adapter.params,
+            None if self.frozen.is_some() => &[],
+            None => &self.params,
+        }
     }
 
     /// The parameters that are trained, to be changed. Packed copies of weights are renewed before their next use.
     pub fn trainable_mut(&mut self) -> &mut [F] {
-        match &mut self.adapter {
-            Some(adapter) => &mut adapter.params,
-            None => {
-                self.forward_panels.invalidate();
-                self.backward_panels.invalidate();
-                &mut self.params
-            }
+        self.parts = OnceLock::new();
+        if self.adapter.is_none() {
+            return if self.frozen.is_some() { &mut [] } else { self.params_mut() };
         }
+        self.adapter.as_mut().map_or(&mut [], |adapter| &mut adapter.params)
     }
 
     /// Names, shapes and places of what [`Model::trainable`] holds.
     pub fn trainable_tensors(&self) -> &[TensorInfo] {
-        self.adapter.as_ref().map_or(&self.tensors, |adapter| &adapter.tensors)
+        match &self.adapter {
+            Some(adapter) => &adapter.tensors,
+            None if self.frozen.is_some() => &[],
+            None => &self.tensors,
+        }
     }
 
     /// Names, shapes and places of the tensors.
@@ -236,21 +295,40 @@ impl<F: Real> Model<F> {
     }
 
     fn new_panels(&self, direction: Direction) -> ModelPanels<F> {
-        let format = match self.precision {
-            Precision::F32 => Format::Full,
-            Precision::Bf16 => Format::Bf16,
-        };
-        let formats = Formats { layers: format, head: format, precision: self.precision };
-        ModelPanels::new(&self.config, direction, formats)
+        ModelPanels::new(&self.config, direction, Formats::new(self.frozen, self.precision))
     }
 
-    /// The weights of layer `index` for the forward.
-    pub(crate) fn layer(&self, index: usize) -> LayerView<'_, F> {
+    /// Writes the embeddings of `ids`, `[T, hidden]`.
+    pub(crate) fn embed(&self, ids: &[u32], x: &mut [F]) {
+        let d = self.config.hidden_size;
+        if self.frozen.is_none() {
+            return embedding::forward(&self.params[self.places.embedding.clone()], ids, d, x);
+        }
+        let table = self.embedding.as_ref().unwrap_or_else(|| &self.forward_panels().head);
+        for (id, x) in ids.iter().zip(x.chunks_exact_mut(d)) {
+            table.row(*id as usize, x);
+        }
+    }
+
+    /// Packed adapters of layer `index`. As for [`PackedWeights::get`], nothing is locked while they are made.
+    pub(crate) fn parts(&self, index: usize) -> &LayerParts<F> {
+        let Some(adapter) = &self.adapter else { return &self.no_parts };
+        if self.parts.get().is_none() {
+            let parts = (0..self.config.num_layers).map(|i| LayerParts::new(&self.config, adapter, i)).collect();
+            // If another thread was faster, its result is the same.
+            let _ = self.parts.set(parts);
+        }
+        self.parts.get().map_or(&self.no_parts, |parts| &parts[index])
+    }
+
+    /// The weights of layer `index` for the forward, with its adapters or without.
+    pub(crate) fn layer(&self, index: usize, adapter: bool) -> LayerView<'_, F> {
         LayerView {
             config: &self.config,
             params: &self.params,
             places: &self.places.layers[index],
             panels: &self.forward_panels().layers[index],
+            parts: if adapter { self.parts(index) } else { &self.no_parts },
         }
     }
 
@@ -277,13 +355,23 @@ impl<F: Real> Model<F> {
     }
 
     /// Log-probabilities without gradient. `select[t]`: whether the log-probability of token `t` given the tokens
-    /// before it in its segment is wanted; at other positions, and at the first token of a segment, the results are 0.
+    /// before it in its sequence is wanted; at other positions, and at the first token of a sequence, the results are 0.
     /// Logits are divided by `temperature`.
     ///
     /// # Panics
     /// If a token id is not below `vocab_size`, `select` is not as long as the batch, or `temperature` is not positive.
     pub fn score(&self, batch: &Packed, temperature: F, select: &[bool]) -> TokenStats<F> {
-        self.with_workspace(|work| par::in_pool(|| self.run(batch, temperature, select, work, false)))
+        let pass = Pass { adapter: true, keep: false };
+        self.with_workspace(|work| par::in_pool(|| self.run(batch, temperature, select, work, pass)))
+    }
+
+    /// As [`Model::score`], with the adapter off: the reference policy of a LoRA run.
+    ///
+    /// # Panics
+    /// As for [`Model::score`].
+    pub fn score_base(&self, batch: &Packed, temperature: F, select: &[bool]) -> TokenStats<F> {
+        let pass = Pass { adapter: false, keep: false };
+        self.with_workspace(|work| par::in_pool(|| self.run(batch, temperature, select, work, pass)))
     }
 
     /// The forward; leaves the head's rows and, if `keep`, what the backward needs in `work`.
@@ -293,13 +381,13 @@ impl<F: Real> Model<F> {
         temperature: F,
         select: &[bool],
         work: &mut Workspace<F>,
-        keep: bool,
+        pass: Pass,
     ) -> TokenStats<F> {
         forward::check(&self.config, batch, temperature, select);
-        work.prepare(&self.config, batch, keep);
-        let last = forward::layers(self, batch, work);
+        work.prepare(&self.config, batch, pass.keep, self.checkpointing);
+        let last = forward::layers(self, batch, pass.adapter, work);
         forward::head_rows(self, batch, select, &work.x[last], &mut work.head);
-        let rows = if keep { work.head.targets.len() } else { 0 };
+        let rows = if pass.keep { work.head.targets.len() } else { 0 };
         let kept = work.backward.head.kept(rows, self.config.vocab_size);
         let results = self.head(temperature).stats(&work.head.hidden, &work.head.targets, kept);
         let mut stats = TokenStats::zeros(batch.len());
@@ -329,7 +417,7 @@ impl<F: Real> Model<F> {
         loss: L,
     ) -> TokenStats<F> {
         self.with_workspace(|work| {
-            let stats = par::in_pool(|| self.run(batch, temperature, select, work, true));
+            let stats = par::in_pool(|| self.run(batch, temperature, select, work, Pass { adapter: true, keep: true }));
             let d = loss(&stats);
             let rows = &work.head;
             let pick = |values: &[F]| {
@@ -346,7 +434,8 @@ impl<F: Real> Model<F> {
             };
             let b = &mut work.backward;
             par::in_pool(|| {
-                let dweights = &mut grads.values[self.places.head.clone()];
+                let trained = self.adapter.is_none();
+                let dweights = trained.then(|| &mut grads.values[self.places.head.clone()]);
                 let transposed = &self.backward_panels().head;
                 self.head(temperature).backward(transposed, &rows, &mut b.dhidden, dweights, &mut b.head);
             });
@@ -354,6 +443,15 @@ impl<F: Real> Model<F> {
             stats
         })
     }
+}
+
+/// Which forward.
+#[derive(Clone, Copy)]
+struct Pass {
+    /// Whether the adapter is on.
+    adapter: bool,
+    /// Whether a backward follows.
+    keep: bool,
 }
 
 /// Per-token results, each of length `T`, 0 where not selected.
@@ -444,8 +542,12 @@ impl Model<f32> {
     pub fn set_precision(&mut self, precision: Precision) {
         if self.precision != precision {
             self.precision = precision;
-            self.forward_panels.clear();
-            self.backward_panels.clear();
+            let panels = [&mut self.forward_panels, &mut self.backward_panels];
+            if self.frozen.is_some() {
+                panels.into_iter().for_each(|panels| panels.set_precision(precision));
+            } else {
+                panels.into_iter().for_each(PackedWeights::clear);
+            }
         }
     }
 }

@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::kernels::panels::{Direction, Format, Panels};
 use crate::model::TensorInfo;
+use crate::ops::lora::Part;
 use crate::real::Real;
-use crate::{ModelConfig, Precision};
+use crate::{Adapter, Frozen, ModelConfig, Precision, Projection};
 
 /// Places of one layer's tensors. `qkv` holds the query, key and value weights one after the other, `gate_up` the gate and
 /// up weights.
@@ -70,7 +71,7 @@ impl Places {
 }
 
 /// Packed weights of one layer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LayerPanels<F> {
     pub qkv: Panels<F>,
     pub o: Panels<F>,
@@ -79,10 +80,42 @@ pub struct LayerPanels<F> {
 }
 
 /// All matrices, packed for one direction: `W^T` for the forward, `W` for the backward.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ModelPanels<F> {
     pub layers: Vec<LayerPanels<F>>,
     pub head: Panels<F>,
+}
+
+/// The adapters of one layer's matrices.
+#[derive(Debug, Default)]
+pub struct LayerParts<F> {
+    pub qkv: Vec<Part<F>>,
+    pub o: Vec<Part<F>>,
+    pub gate_up: Vec<Part<F>>,
+    pub down: Vec<Part<F>>,
+}
+
+impl<F: Real> LayerParts<F> {
+    /// Packs the adapters of layer `layer`.
+    pub fn new(config: &ModelConfig, adapter: &Adapter<F>, layer: usize) -> Self {
+        let mut parts = LayerParts { qkv: Vec::new(), o: Vec::new(), gate_up: Vec::new(), down: Vec::new() };
+        let (q, kv, f) = (config.q_size(), config.kv_size(), config.intermediate_size);
+        for (target, places) in adapter.config.targets.iter().zip(&adapter.places[layer]) {
+            let (list, first) = match target {
+                Projection::Q => (&mut parts.qkv, 0),
+                Projection::K => (&mut parts.qkv, q),
+                Projection::V => (&mut parts.qkv, q + kv),
+                Projection::O => (&mut parts.o, 0),
+                Projection::Gate => (&mut parts.gate_up, 0),
+                Projection::Up => (&mut parts.gate_up, f),
+                Projection::Down => (&mut parts.down, 0),
+            };
+            let (out, _) = target.shape(config);
+            let scale = F::from_f64(adapter.config.scale());
+            list.push(Part::new(first..first + out, scale, adapter.config.r, places.clone(), &adapter.params));
+        }
+        parts
+    }
 }
 
 /// In which formats the matrices of layers, and the head, are packed.
@@ -91,6 +124,20 @@ pub struct Formats {
     pub layers: Format,
     pub head: Format,
     pub precision: Precision,
+}
+
+impl Formats {
+    /// Of a model that is trained (`None`) or frozen.
+    pub fn new(frozen: Option<Frozen>, precision: Precision) -> Self {
+        let format = match (frozen, precision) {
+            (None, Precision::F32) => Format::Full,
+            (None, Precision::Bf16) | (Some(Frozen::Bf16), _) => Format::Bf16,
+            (Some(Frozen::Int8), _) => Format::Int8,
+            (Some(Frozen::Nf4), _) => Format::Nf4,
+        };
+        let head = if frozen.is_some() { Format::Bf16 } else { format };
+        Formats { layers: format, head, precision }
+    }
 }
 
 impl<F: Real> ModelPanels<F> {
@@ -112,6 +159,7 @@ impl<F: Real> ModelPanels<F> {
         }
     }
 
+    /// Packs all matrices from the arena.
     fn fill(&mut self, places: &Places, params: &[F]) {
         for (layer, place) in self.layers.iter_mut().zip(&places.layers) {
             layer.qkv.fill(&params[place.qkv.clone()]);
@@ -119,7 +167,9 @@ impl<F: Real> ModelPanels<F> {
             layer.gate_up.fill(&params[place.gate_up.clone()]);
             layer.down.fill(&params[place.down.clone()]);
         }
-        self.head.fill(&params[places.head.clone()]);
+        if self.head.n > 0 {
+            self.head.fill(&params[places.head.clone()]);
+        }
     }
 
     /// Memory in bytes.
@@ -165,14 +215,25 @@ impl<F: Real> PackedWeights<F> {
         self.current.get().unwrap_or_else(|| unreachable!("set above"))
     }
 
+    /// Packed weights that are never made again.
+    pub fn made_of(panels: ModelPanels<F>) -> Self {
+        PackedWeights { current: OnceLock::from(panels), spare: Mutex::new(None) }
+    }
+
+    /// Changes the number format of the products, for weights whose format does not depend on it.
+    pub fn set_precision(&mut self, precision: Precision) {
+        let Some(panels) = self.current.get_mut() else { return };
+        for layer in &mut panels.layers {
+            for panels in [&mut layer.qkv, &mut layer.o, &mut layer.gate_up, &mut layer.down] {
+                panels.precision = precision;
+            }
+        }
+        panels.head.precision = precision;
+    }
+
     /// Drops the copy and its memory.
     pub fn clear(&mut self) {
         *self = Self::default();
-    }
-
-    /// The packed weights, if they have been made.
-    pub fn made(&self) -> Option<&ModelPanels<F>> {
-        self.current.get()
     }
 
     fn spare(&self) -> MutexGuard<'_, Option<ModelPanels<F>>> {

@@ -1,7 +1,7 @@
 //! Buffers of a forward (and backward) pass, kept between calls.
 
-use crate::kernels::columns::Columns;
 use crate::ops::head;
+use crate::ops::linear::Operands;
 use crate::real::Real;
 use crate::{ModelConfig, Packed};
 
@@ -40,7 +40,7 @@ pub struct Backward<F> {
     /// Gradient of queries, keys and values, `[T, q + 2 kv]`.
     pub dqkv: Vec<F>,
     /// Copies of a block of rows for the gradients of weights.
-    pub columns: LayerColumns<F>,
+    pub operands: LayerOperands<F>,
     /// Gradients of norms, one row for each chunk of a block.
     pub partial: Vec<F>,
     /// Gradient of the head's rows, `[R, hidden]`.
@@ -49,17 +49,13 @@ pub struct Backward<F> {
     pub head: head::Work<F>,
 }
 
-/// Operands of the gradients of weights: gradients of the outputs of projections, and their inputs.
+/// Operands of the gradients of a layer's weights.
 #[derive(Debug, Default)]
-pub struct LayerColumns<F> {
-    pub dqkv: Columns<F>,
-    pub normed1: Columns<F>,
-    pub dmiddle: Columns<F>,
-    pub attended: Columns<F>,
-    pub dgate_up: Columns<F>,
-    pub normed2: Columns<F>,
-    pub dx: Columns<F>,
-    pub activated: Columns<F>,
+pub struct LayerOperands<F> {
+    pub qkv: Operands<F>,
+    pub o: Operands<F>,
+    pub gate_up: Operands<F>,
+    pub down: Operands<F>,
 }
 
 /// The rows of the residual stream whose next token is selected, normalised for the head.
@@ -69,7 +65,11 @@ pub struct HeadRows<F> {
     pub tokens: Vec<usize>,
     /// Their ids.
     pub targets: Vec<u32>,
-    /// Rows `t - 1` of the residual stream, `[R, hidden]`.
+    /// Row of the residual stream that predicts each.
+    pub sources: Vec<usize>,
+    /// Which of them have a source that others may have too.
+    pub shared: Vec<usize>,
+    /// These rows of the residual stream, `[R, hidden]`.
     pub x: Vec<F>,
     /// Inverse norms.
     pub inverse: Vec<F>,
@@ -77,14 +77,31 @@ pub struct HeadRows<F> {
     pub hidden: Vec<F>,
 }
 
+impl<F> HeadRows<F> {
+    /// Forgets all rows.
+    pub fn clear(&mut self) {
+        self.tokens.clear();
+        self.targets.clear();
+        self.sources.clear();
+        self.shared.clear();
+    }
+
+    /// Adds token `t` with id `target`, predicted by row `source`.
+    pub fn push(&mut self, t: usize, target: u32, source: usize) {
+        self.tokens.push(t);
+        self.targets.push(target);
+        self.sources.push(source);
+    }
+}
+
 /// All buffers.
 #[derive(Debug, Default)]
 pub struct Workspace<F> {
-    /// Position of each token in its segment, `[T]`.
+    /// Position of each token in its sequence, `[T]`.
     pub positions: Vec<usize>,
     /// Buffers of `x` in use: one more than layers; without backward two in turn.
     pub streams: usize,
-    /// Buffers of `layers` in use: one per layer; without backward one.
+    /// Buffers of `layers` in use: one per layer; without backward, or if the backward computes them again, one.
     pub slots: usize,
     /// Residual stream before each layer and after the last, `[T, hidden]` each.
     pub x: Vec<Vec<F>>,
@@ -103,14 +120,16 @@ pub fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) {
 
 impl<F: Real> Workspace<F> {
     /// Fits all buffers to a batch.
-    pub fn prepare(&mut self, config: &ModelConfig, batch: &Packed, backward: bool) {
+    pub fn prepare(&mut self, config: &ModelConfig, batch: &Packed, backward: bool, checkpointing: bool) {
         let t = batch.len();
         let (d, q, f) = (config.hidden_size, config.q_size(), config.intermediate_size);
         let width = q + 2 * config.kv_size();
         let norm = usize::from(config.qk_norm);
         self.positions.clear();
-        self.positions.extend((0..batch.segments()).flat_map(|i| 0..batch.range(i).len()));
-        let (streams, layers) = if backward { (config.num_layers + 1, config.num_layers) } else { (2, 1) };
+        let positions = |i: usize| (batch.prefix(i).len()..).take(batch.range(i).len());
+        self.positions.extend((0..batch.segments()).flat_map(positions));
+        let streams = if backward { config.num_layers + 1 } else { 2 };
+        let layers = if backward && !checkpointing { config.num_layers } else { 1 };
         self.streams = streams;
         self.slots = layers;
         self.x.resize_with(streams.max(self.x.len()), Vec::new);

@@ -1,7 +1,10 @@
 //! One engine samples and trains: a token's log-probability has the same bits however it is computed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use temper_engine::{
-    Arch, AttentionBias, Grads, Key, KvCache, LogSoftmax, Model, ModelConfig, Packed, Positions, TokenGrads,
+    Arch, AttentionBias, Frozen, Grads, Key, KvCache, LogSoftmax, LoraConfig, Model, ModelConfig, Packed, Positions,
+    Precision, Projection, TokenGrads,
 };
 
 fn sequences(vocab: usize) -> Vec<Vec<u32>> {
@@ -26,17 +29,38 @@ fn families() -> Vec<Model> {
     mistral.qk_norm = false;
     mistral.sliding_window = vec![Some(19), None];
     let long_inner = ModelConfig::small(64, 32, 1, 2, 2, 600);
-    [qwen3, qwen2, mistral, long_inner]
-        .into_iter()
-        .map(|config| {
-            let mut model = Model::<f32>::random(config, 1);
-            let key = Key::new(8);
-            for (i, x) in model.params_mut().iter_mut().enumerate() {
-                *x += 0.1 * key.fold(i as u64).normal() as f32;
-            }
-            model
-        })
-        .collect()
+    let plain: Vec<Model> = [qwen3, qwen2, mistral, long_inner].into_iter().map(random).collect();
+    let bf16 = plain.iter().map(|model| {
+        let mut model = model.clone();
+        model.set_precision(Precision::Bf16);
+        model
+    });
+    let mut models: Vec<Model> = bf16.collect();
+    for (model, frozen) in plain.iter().zip([Frozen::Nf4, Frozen::Int8, Frozen::Bf16, Frozen::Nf4]) {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let mut model = model.clone();
+            model.set_precision(precision);
+            model.freeze(frozen);
+            let lora = LoraConfig { r: 5, alpha: 8.0, rslora: false, targets: Projection::ALL.to_vec() };
+            model.add_adapter(lora, 3);
+            shake(model.trainable_mut());
+            models.push(model);
+        }
+    }
+    plain.into_iter().chain(models).collect()
+}
+
+fn random(config: ModelConfig) -> Model {
+    let mut model = Model::<f32>::random(config, 1);
+    shake(model.params_mut());
+    model
+}
+
+fn shake(params: &mut [f32]) {
+    let key = Key::new(8);
+    for (i, x) in params.iter_mut().enumerate() {
+        *x += 0.1 * key.fold(i as u64).normal() as f32;
+    }
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -68,6 +92,69 @@ fn score_depends_on_neither_batch_nor_threads() {
         for t in (0..all.len()).filter(|t| some[*t]) {
             assert_eq!(expected.logprobs[t].to_bits(), stats.logprobs[t].to_bits());
         }
+    }
+}
+
+/// Sequences that share a prompt, with the prompt once or in each.
+#[test]
+fn shared_prefixes_give_the_bits_of_whole_sequences() {
+    for model in families() {
+        let sequences = sequences(model.config().vocab_size);
+        let (mut shared, mut whole) = (Packed::default(), Packed::default());
+        let mut pairs = Vec::new();
+        for (prompt, completions) in [(4, vec![1, 7, 9]), (8, vec![2, 3]), (0, vec![5]), (3, vec![0])] {
+            let parent = shared.push(&sequences[prompt], None);
+            for completion in completions {
+                let child = shared.push(&sequences[completion], Some(parent));
+                let sequence = [&sequences[prompt][..], &sequences[completion][..]].concat();
+                pairs.push((parent, child, whole.push(&sequence, None)));
+            }
+        }
+        let select = |batch: &Packed| vec![true; batch.len()];
+        let (a, b) = (model.score(&shared, 0.7, &select(&shared)), model.score(&whole, 0.7, &select(&whole)));
+        for (parent, child, sequence) in pairs {
+            let expected = &b.logprobs[whole.range(sequence)];
+            let found = [&a.logprobs[shared.range(parent)], &a.logprobs[shared.range(child)]].concat();
+            assert_eq!(bits(expected), bits(&found));
+        }
+    }
+}
+
+#[test]
+fn checkpointing_keeps_the_bits() {
+    for mut model in families() {
+        let batch = Packed::new(&sequences(model.config().vocab_size));
+        let select = vec![true; batch.len()];
+        let run = |model: &Model| {
+            let mut grads = Grads::zeros(model);
+            let d =
+                |stats: &temper_engine::TokenStats<f32>| TokenGrads { logprobs: stats.logprobs.clone(), entropy: None };
+            (model.backprop(&batch, 1.0, &select, &mut grads, d), bits(grads.as_slice()))
+        };
+        let kept = run(&model);
+        model.set_checkpointing(true);
+        assert!(kept == run(&model));
+    }
+}
+
+/// Training goes on from a packed base as the adapter's gradient in f32 says.
+#[test]
+fn a_frozen_base_is_close_to_the_one_it_was_made_from() {
+    let model = families().remove(0);
+    let batch = Packed::new(&sequences(model.config().vocab_size));
+    let select = vec![true; batch.len()];
+    let exact = model.score(&batch, 1.0, &select);
+    for (frozen, limit) in [(Frozen::Bf16, 0.02), (Frozen::Int8, 0.04), (Frozen::Nf4, 0.4)] {
+        let mut packed = model.clone();
+        packed.freeze(frozen);
+        let found = packed.score(&batch, 1.0, &select);
+        let errors = exact.logprobs.iter().zip(&found.logprobs).map(|(x, y)| f64::from(x - y).powi(2));
+        let error = (errors.sum::<f64>() / batch.len() as f64).sqrt();
+        assert!(error > 0.0 && error < limit, "{frozen}: {error}");
+        assert!(packed.trainable().is_empty());
+        let mut restored = packed.clone();
+        restored.merge_adapter();
+        assert_eq!(restored.score(&batch, 1.0, &select), found, "{frozen}: unpacking changes nothing");
     }
 }
 
@@ -198,8 +285,14 @@ fn first_tokens_and_empty_batches_give_zero() {
 /// Threads that meet a model whose weights are not packed yet must neither wait for each other nor disagree.
 #[test]
 fn many_threads_may_score_a_fresh_model() {
-    let model = families().remove(0);
-    let batch = Packed::new(&sequences(300));
+    let mut families = families();
+    let [plain, adapted] = [families.pop(), Some(families.remove(0))].map(Option::unwrap);
+    many_threads(&plain);
+    many_threads(&adapted);
+}
+
+fn many_threads(model: &Model) {
+    let batch = Packed::new(&sequences(model.config().vocab_size));
     let select = vec![true; batch.len()];
     let expected = model.score(&batch, 1.0, &select);
     for _ in 0..5 {

@@ -1,6 +1,9 @@
 //! The gradient of the whole model against central finite differences in f64.
 
-use temper_engine::{Arch, AttentionBias, Grads, Key, Model, ModelConfig, Packed, RopeScaling, TokenGrads, TokenStats};
+use temper_engine::{
+    Arch, AttentionBias, Grads, Key, LoraConfig, Model, ModelConfig, Packed, Projection, RopeScaling, TokenGrads,
+    TokenStats,
+};
 
 fn tiny(arch: Arch) -> ModelConfig {
     let mut config = ModelConfig::small(37, 24, 2, 4, 2, 20);
@@ -36,6 +39,16 @@ fn batch(vocab: u32) -> Packed {
     Packed::new(&[sequence(0, 23), sequence(1, 1), sequence(2, 9), vec![], sequence(3, 40)])
 }
 
+/// As [`batch`], with segments that continue others.
+fn family_batch(vocab: u32) -> Packed {
+    let mut batch = batch(vocab);
+    let ids = batch.ids.clone();
+    for (parent, range) in [(0, 3..20), (0, 20..21), (2, 7..40), (0, 1..1), (3, 5..9), (2, 30..39)] {
+        batch.push(&ids[range], Some(parent));
+    }
+    batch
+}
+
 /// Loss `sum_t a_t logprob_t + b_t entropy_t` with fixed random coefficients.
 fn coefficients(len: usize) -> (Vec<f64>, Vec<f64>, Vec<bool>) {
     let key = Key::new(5);
@@ -51,19 +64,31 @@ fn loss(stats: &TokenStats<f64>, a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn check(config: ModelConfig) {
-    let name = format!("{config:?}");
-    let mut model = model(config, 3);
-    let batch = batch(37);
+    let model = model(config, 3);
+    check_model(&model, &batch(37));
+    check_model(&model, &family_batch(37));
+}
+
+fn check_model(model: &Model<f64>, batch: &Packed) {
+    let mut model = model.clone();
+    let name = format!("{:?}", model.config());
     let (a, b, select) = coefficients(batch.len());
     let temperature = 0.8;
-    let mut grads = Grads::zeros(&model);
-    grads.as_mut_slice().fill(0.25);
-    let stats = model.backprop(&batch, temperature, &select, &mut grads, |_| TokenGrads {
-        logprobs: a.clone(),
-        entropy: Some(b.clone()),
-    });
-    assert_eq!(stats, model.score(&batch, temperature, &select));
-    let tensors = model.tensors().to_vec();
+    let run = |model: &Model<f64>| {
+        let mut grads = Grads::zeros(model);
+        grads.as_mut_slice().fill(0.25);
+        let stats = model.backprop(batch, temperature, &select, &mut grads, |_| TokenGrads {
+            logprobs: a.clone(),
+            entropy: Some(b.clone()),
+        });
+        (stats, grads)
+    };
+    let (stats, grads) = run(&model);
+    assert_eq!(stats, model.score(batch, temperature, &select));
+    model.set_checkpointing(true);
+    let again = run(&model);
+    assert!(stats == again.0 && grads.as_slice() == again.1.as_slice(), "checkpointing keeps the bits ({name})");
+    let tensors = model.trainable_tensors().to_vec();
     let key = Key::new(17);
     for tensor in tensors {
         let count = tensor.range.len().min(6);
@@ -71,16 +96,43 @@ fn check(config: ModelConfig) {
             let draw = key.fold(sample as u64).fold(tensor.range.start as u64).bits() as usize;
             let i = tensor.range.start + draw % tensor.range.len();
             let h = 1e-5;
-            let at = model.params()[i];
+            let at = model.trainable()[i];
             let mut value = |x: f64| {
-                model.params_mut()[i] = x;
-                loss(&model.score(&batch, temperature, &select), &a, &b)
+                model.trainable_mut()[i] = x;
+                loss(&model.score(batch, temperature, &select), &a, &b)
             };
             let numeric = (value(at + h) - value(at - h)) / (2.0 * h);
             value(at);
             let analytic = grads.as_slice()[i] - 0.25;
             let error = (numeric - analytic).abs() / (1.0 + numeric.abs());
             assert!(error < 2e-7, "{}[{}]: {analytic} is not {numeric} ({name})", tensor.name, i - tensor.range.start);
+        }
+    }
+}
+
+#[test]
+fn adapters() {
+    let sets = [&Projection::ALL[..], &[Projection::Q, Projection::V], &[Projection::Up, Projection::O]];
+    for (targets, rslora) in sets.into_iter().zip([false, true, false]) {
+        let mut config = tiny(Arch::Qwen2);
+        config.tie_word_embeddings = !rslora;
+        let mut model = model(config, 3);
+        let batch = family_batch(37);
+        let plain = model.score(&batch, 1.0, &vec![true; batch.len()]);
+        model.add_adapter(LoraConfig { r: 3, alpha: 5.0, rslora, targets: targets.to_vec() }, 4);
+        assert_eq!(plain, model.score(&batch, 1.0, &vec![true; batch.len()]), "a new adapter changes nothing");
+        let key = Key::new(21);
+        for (i, x) in model.trainable_mut().iter_mut().enumerate() {
+            *x += 0.2 * key.fold(i as u64).normal();
+        }
+        check_model(&model, &batch);
+        let adapted = model.score(&batch, 1.0, &vec![true; batch.len()]);
+        assert_ne!(plain, adapted);
+        assert_eq!(plain, model.score_base(&batch, 1.0, &vec![true; batch.len()]));
+        model.merge_adapter();
+        let merged = model.score(&batch, 1.0, &vec![true; batch.len()]);
+        for (x, y) in adapted.logprobs.iter().zip(&merged.logprobs) {
+            assert!((x - y).abs() < 1e-11, "{x} is not {y} after merging");
         }
     }
 }

@@ -138,7 +138,16 @@ impl<F: Real> Writer<'_, F> {
     /// # Safety
     /// Nobody else reads or writes these rows meanwhile.
     pub unsafe fn write(&self, first: usize, matrix: &[F]) {
-        let count = matrix.len() / self.columns;
+        // SAFETY: the caller's.
+        unsafe { self.write_strided(first, matrix.len() / self.columns, matrix, self.columns) };
+    }
+
+    /// As [`Writer::write`], for `count` rows of `matrix` at distance `stride`.
+    ///
+    /// # Safety
+    /// As for [`Writer::write`].
+    pub unsafe fn write_strided(&self, first: usize, count: usize, matrix: &[F], stride: usize) {
+        let odd = count % 2 == 1;
         let (first, count) = if self.rounding == Rounding::Pairs {
             assert!(first.is_multiple_of(2));
             (first / 2, count.div_ceil(2))
@@ -154,9 +163,9 @@ impl<F: Real> Writer<'_, F> {
             // SAFETY: rows of the caller.
             unsafe {
                 if self.rounding == Rounding::Pairs {
-                    copy_pairs(from, self.columns, left, self.width, self.pairs.range(place));
+                    copy_pairs(from, stride, left, self.width, odd, self.pairs.range(place));
                 } else {
-                    copy_group(from, self.columns, left, self.width, self.numbers.range(place.clone()));
+                    copy_group(from, stride, left, self.width, self.numbers.range(place.clone()));
                     if self.rounding == Rounding::Numbers {
                         super::panels::round(self.numbers.range(place));
                     }
@@ -174,19 +183,20 @@ fn copy_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [F
 }
 
 #[inline(always)]
-fn pair_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [u32]) {
-    for (row, to) in to.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
-        let even = &from[2 * row * stride..2 * row * stride + WIDTH];
-        match from.get((2 * row + 1) * stride..(2 * row + 1) * stride + WIDTH) {
-            Some(odd) => {
-                for i in 0..WIDTH {
-                    to[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
-                }
+fn pair_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, odd: bool, to: &mut [u32]) {
+    let to = to.as_chunks_mut::<WIDTH>().0;
+    let whole = to.len() - usize::from(odd);
+    for (row, to) in to.iter_mut().enumerate() {
+        let start = 2 * row * stride;
+        let even = &from[start..start + WIDTH];
+        if row < whole {
+            let odd = &from[start + stride..start + stride + WIDTH];
+            for i in 0..WIDTH {
+                to[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
             }
-            None => {
-                for i in 0..WIDTH {
-                    to[i] = even[i].to_bf16();
-                }
+        } else {
+            for i in 0..WIDTH {
+                to[i] = even[i].to_bf16();
             }
         }
     }
@@ -209,17 +219,18 @@ simd! {
         }
     }
 
-    /// As `copy_group`, two rows to one of pairs.
-    fn copy_pairs(from: &[F], stride: usize, left: usize, width: usize, to: &mut [u32]) {
+    /// As `copy_group`, two rows to one of pairs; `odd`: the last one stands alone.
+    fn copy_pairs(from: &[F], stride: usize, left: usize, width: usize, odd: bool, to: &mut [u32]) {
         match width {
-            12 if left >= 12 => pair_wide::<F, 12>(from, stride, to),
-            32 if left >= 32 => pair_wide::<F, 32>(from, stride, to),
+            12 if left >= 12 => pair_wide::<F, 12>(from, stride, odd, to),
+            32 if left >= 32 => pair_wide::<F, 32>(from, stride, odd, to),
             _ => {
                 let columns = width.min(left);
+                let whole = to.len() / width - usize::from(odd);
                 for (row, to) in to.chunks_exact_mut(width).enumerate() {
                     for (i, to) in to[..columns].iter_mut().enumerate() {
-                        let odd = from.get((2 * row + 1) * stride + i).map_or(0, |x| x.to_bf16());
-                        *to = from[2 * row * stride + i].to_bf16() | odd << 16;
+                        let high = if row < whole { from[(2 * row + 1) * stride + i].to_bf16() } else { 0 };
+                        *to = from[2 * row * stride + i].to_bf16() | high << 16;
                     }
                 }
             }

@@ -75,7 +75,7 @@ pub struct Panels<F> {
     pub n: usize,
     direction: Direction,
     /// Number format of the product.
-    precision: Precision,
+    pub precision: Precision,
     store: Store<F>,
 }
 
@@ -199,12 +199,24 @@ impl<F: Real> Panels<F> {
             }
             return;
         }
+        self.unpack(index..index + 1, out);
+    }
+
+    /// Rows `rows` of the weight, `[rows, in]`; for panels of the forward.
+    pub fn unpack(&self, rows: std::ops::Range<usize>, out: &mut [F]) {
+        debug_assert_eq!(self.direction, Direction::Forward);
         let mut piece = [F::ZERO; SCALED * PANEL];
-        for (start, out) in (0..self.k).step_by(SCALED).zip(out.chunks_mut(SCALED)) {
-            let piece = &mut piece[..out.len() * PANEL];
-            self.decode(panel, start, piece);
-            for (out, row) in out.iter_mut().zip(piece.chunks_exact(PANEL)) {
-                *out = row[column];
+        for panel in rows.start / PANEL..rows.end.div_ceil(PANEL) {
+            let wanted = rows.start.max(panel * PANEL)..rows.end.min((panel + 1) * PANEL);
+            for start in (0..self.k).step_by(SCALED) {
+                let count = SCALED.min(self.k - start);
+                self.decode(panel, start, &mut piece[..count * PANEL]);
+                for row in wanted.clone() {
+                    let to = &mut out[(row - rows.start) * self.k + start..][..count];
+                    for (to, from) in to.iter_mut().zip(piece.chunks_exact(PANEL)) {
+                        *to = from[row - panel * PANEL];
+                    }
+                }
             }
         }
     }

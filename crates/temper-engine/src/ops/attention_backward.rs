@@ -2,7 +2,7 @@
 
 use super::attention::{BLOCK, Heads, TileRows, for_blocks, keys_size, pack_keys};
 use super::reduce::dot;
-use super::rows::{View, ViewMut, gather, scatter};
+use super::rows::{View, ViewMut, gather, scatter, scatter_add};
 use crate::kernels::product::{Strided, key_scores, strided};
 use crate::kernels::tile::LANES;
 use crate::real::{Real, with_scratch};
@@ -11,15 +11,30 @@ use crate::simd::simd;
 /// Queries taken at a time: rows times grouped heads.
 const QUERIES: usize = 48;
 
+/// Keys and values of some positions, and where their gradients go.
+#[derive(Clone, Copy)]
+pub struct Keys<'a, F> {
+    /// Number of positions.
+    pub len: usize,
+    /// Keys after rotation.
+    pub key: View<'a, F>,
+    /// Values.
+    pub value: View<'a, F>,
+    /// Where the gradient of keys goes.
+    pub dkey: ViewMut<'a, F>,
+    /// Where the gradient of values goes.
+    pub dvalue: ViewMut<'a, F>,
+}
+
 /// One key-value head of one segment. Head `g` of the group is `g * dim` further right in `query`, `out`, `dout` and
 /// `dquery`, and `g` further right in `log_sums`.
 pub struct Segment<'a, F> {
     /// Queries after rotation.
     pub query: View<'a, F>,
-    /// Keys after rotation.
-    pub key: View<'a, F>,
-    /// Values.
-    pub value: View<'a, F>,
+    /// What the segment continues. Its gradients are added to.
+    pub prefix: Option<Keys<'a, F>>,
+    /// The segment's own. Its gradients are written.
+    pub keys: Keys<'a, F>,
     /// The forward's result.
     pub out: View<'a, F>,
     /// Logarithms of the softmax's denominators.
@@ -28,19 +43,17 @@ pub struct Segment<'a, F> {
     pub dout: View<'a, F>,
     /// Where the gradient of queries goes.
     pub dquery: ViewMut<'a, F>,
-    /// Where the gradient of keys goes.
-    pub dkey: ViewMut<'a, F>,
-    /// Where the gradient of values goes.
-    pub dvalue: ViewMut<'a, F>,
 }
 
-/// Writes the gradients of queries, keys and values of one key-value head of a segment of `len` rows. With
-/// `P = softmax(scale Q K^T)` and `O = P V`: `dV = P^T dO`, `dS = P (dO V^T - rowsum(dO O))`, `dQ = scale dS K`,
-/// `dK = scale dS^T Q`.
-pub fn backward<F: Real>(heads: Heads<F>, len: usize, segment: &Segment<F>) {
-    if len == 0 {
+/// Writes the gradients of queries, keys and values of one key-value head of a segment. With `P = softmax(scale Q K^T)` and
+/// `O = P V`: `dV = P^T dO`, `dS = P (dO V^T - rowsum(dO O))`, `dQ = scale dS K`, `dK = scale dS^T Q`.
+pub fn backward<F: Real>(heads: Heads<F>, segment: &Segment<F>) {
+    let own = segment.keys.len;
+    if own == 0 {
         return;
     }
+    let before = segment.prefix.map_or(0, |prefix| prefix.len);
+    let len = before + own;
     let (dim, padded, group) = (heads.dim, heads.padded(), heads.group);
     let packed = keys_size(len, dim);
     let step = heads.rows(QUERIES);
@@ -68,12 +81,16 @@ pub fn backward<F: Real>(heads: Heads<F>, len: usize, segment: &Segment<F>) {
                 part.fill(F::ZERO);
             }
         }
-        pack_keys(k_blocks, 0, len, dim, segment.key);
-        pack_keys(v_blocks, 0, len, dim, segment.value);
-        gather(segment.key, len, dim, k_rows, padded);
-        for start in (0..len).step_by(step) {
-            let count = step.min(len - start);
-            let tile = heads.tile(start, count);
+        let mut position = 0;
+        for keys in segment.prefix.iter().chain([&segment.keys]) {
+            pack_keys(k_blocks, position, keys.len, dim, keys.key);
+            pack_keys(v_blocks, position, keys.len, dim, keys.value);
+            gather(keys.key, keys.len, dim, &mut k_rows[position * padded..], padded);
+            position += keys.len;
+        }
+        for start in (0..own).step_by(step) {
+            let count = step.min(own - start);
+            let tile = heads.tile(before + start, count);
             let (m, width, origin, keys) = (tile.queries(), tile.width(), tile.origin(), tile.keys());
             heads.gather(segment.query.shifted(start, 0), count, q);
             heads.gather(segment.dout.shifted(start, 0), count, d);
@@ -120,8 +137,12 @@ pub fn backward<F: Real>(heads: Heads<F>, len: usize, segment: &Segment<F>) {
             }
             heads.scatter(dq, count, segment.dquery.shifted(start, 0));
         }
-        scatter(dk, padded, len, dim, segment.dkey);
-        scatter(dv, padded, len, dim, segment.dvalue);
+        if let Some(prefix) = segment.prefix {
+            scatter_add(dk, padded, before, dim, prefix.dkey);
+            scatter_add(dv, padded, before, dim, prefix.dvalue);
+        }
+        scatter(&dk[before * padded..], padded, own, dim, segment.keys.dkey);
+        scatter(&dv[before * padded..], padded, own, dim, segment.keys.dvalue);
     });
 }
 
@@ -205,17 +226,20 @@ mod tests {
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
         backward(
             heads,
-            len,
             &Segment {
                 query: view(&q, wide),
-                key: view(&k, dim),
-                value: view(&v, dim),
+                prefix: None,
+                keys: Keys {
+                    len,
+                    key: view(&k, dim),
+                    value: view(&v, dim),
+                    dkey: view_mut(&mut dk, dim),
+                    dvalue: view_mut(&mut dv, dim),
+                },
                 out: view(&out, wide),
                 log_sums: view(&sums, group),
                 dout: view(&a, wide),
                 dquery: view_mut(&mut dq, wide),
-                dkey: view_mut(&mut dk, dim),
-                dvalue: view_mut(&mut dv, dim),
             },
         );
         check("dq", &q, &dq, |q| dot(&naive(heads, len, q, &k, &v), &a));

@@ -104,19 +104,20 @@ impl<F: Real> Head<'_, F> {
         }
     }
 
-    /// Writes the gradient of `hidden` and adds that of the weights. `transposed` holds `W`, `[vocab, hidden]`.
+    /// Writes the gradient of `hidden` and adds that of the weights, if they are trained. `transposed` holds `W`,
+    /// `[vocab, hidden]`.
     pub fn backward(
         &self,
         transposed: &Panels<F>,
         rows: &Rows<F>,
         dhidden: &mut [F],
-        dweights: &mut [F],
+        dweights: Option<&mut [F]>,
         work: &mut Work<F>,
     ) {
         let (width, vocab) = (self.weights.k, self.weights.n);
         let chunk = chunk_rows(vocab);
         let block = (BLOCK / vocab / chunk * chunk).max(chunk * 2 * rayon::current_num_threads());
-        let dweights = Shared::new(dweights);
+        let dweights = dweights.map(|dweights| Shared::new(dweights));
         let dhidden = Shared::new(dhidden);
         let kept = Shared::new(&mut work.kept);
         for start in (0..rows.targets.len()).step_by(block) {
@@ -132,8 +133,10 @@ impl<F: Real> Head<'_, F> {
                     }
                     // SAFETY: these rows belong to this task.
                     unsafe {
-                        dy.write(local.start, dlogits);
-                        x.write(local.start, hidden);
+                        if dweights.is_some() {
+                            dy.write(local.start, dlogits);
+                            x.write(local.start, hidden);
+                        }
                         packed(local.len(), dlogits, vocab, transposed, dhidden.rows(&all, width), width, false);
                     }
                 };
@@ -147,7 +150,9 @@ impl<F: Real> Head<'_, F> {
                     });
                 }
             });
-            linear::add_weight_grads(&[WeightGrad { dy: &work.dy, x: &work.x, dw: dweights, db: None }]);
+            if let Some(dw) = dweights {
+                linear::add_weight_grads(&[WeightGrad { dy: &work.dy, x: &work.x, dw, db: None }]);
+            }
         }
     }
 
@@ -289,11 +294,11 @@ mod tests {
         let weights = forward_panels(&w);
         let head = head(&weights, inv_temperature);
         let rows = Rows { hidden: &x, targets: &targets, dlogprob: &a, dentropy: Some(&b) };
-        head.backward(&plain, &rows, &mut dx, &mut dw, &mut Work::default());
+        head.backward(&plain, &rows, &mut dx, Some(&mut dw), &mut Work::default());
         let mut work = Work::default();
         head.stats(&x, &targets, work.kept(rows.targets.len(), vocab));
         let (mut dx_kept, mut dw_kept) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-        head.backward(&plain, &rows, &mut dx_kept, &mut dw_kept, &mut work);
+        head.backward(&plain, &rows, &mut dx_kept, Some(&mut dw_kept), &mut work);
         assert!(dx == dx_kept && dw == dw_kept, "kept logits give the same bits");
         check("dhidden", &x, &dx, |x| run(x, &w));
         check("dweights", &w, &dw, |w| run(&x, w));

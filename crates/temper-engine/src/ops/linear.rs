@@ -1,6 +1,8 @@
 //! Linear layers `y = x W^T + b` with weights as Hugging Face stores them, `[out, in]`.
 
-use crate::kernels::columns::{Columns, add_product};
+use super::lora::{self, Part, PartColumns, PartWriter};
+use crate::Precision;
+use crate::kernels::columns::{Columns, Side, Writer, add_product};
 use crate::kernels::panels::Panels;
 use crate::kernels::product::packed;
 use crate::par::{self, Shared};
@@ -10,8 +12,15 @@ use crate::simd::simd;
 /// Groups of output rows whose gradient one thread computes at a time.
 const GROUPS: usize = 8;
 
-/// `y = (residual or 0) + x W^T + b` for all rows of `x`; `w` holds `W^T`.
-pub fn forward<F: Real>(x: &[F], w: &Panels<F>, bias: Option<&[F]>, residual: Option<&[F]>, y: &mut [F]) {
+/// `y = (residual or 0) + x W^T + adapters + b` for all rows of `x`; `w` holds `W^T`.
+pub fn forward<F: Real>(
+    x: &[F],
+    w: &Panels<F>,
+    adapters: &[Part<F>],
+    bias: Option<&[F]>,
+    residual: Option<&[F]>,
+    y: &mut [F],
+) {
     let rows = y.len() / w.n;
     let mut load = false;
     if let Some(residual) = residual {
@@ -19,6 +28,7 @@ pub fn forward<F: Real>(x: &[F], w: &Panels<F>, bias: Option<&[F]>, residual: Op
         load = true;
     }
     packed(rows, x, w.k, w, y, w.n, load);
+    lora::forward(adapters, x, y, w.n);
     if let Some(bias) = bias {
         for row in y.chunks_exact_mut(w.n) {
             add(bias, row);
@@ -26,9 +36,98 @@ pub fn forward<F: Real>(x: &[F], w: &Panels<F>, bias: Option<&[F]>, residual: Op
     }
 }
 
-/// `dx = dy W`; `w` holds `W`.
-pub fn backward_input<F: Real>(dy: &[F], w: &Panels<F>, dx: &mut [F]) {
-    packed(dx.len() / w.n, dy, w.k, w, dx, w.n, false);
+/// Copies of a block of rows for the gradients of one weight, or of its adapters.
+#[derive(Debug, Default)]
+pub struct Operands<F> {
+    dy: Columns<F>,
+    x: Columns<F>,
+    parts: Vec<PartColumns<F>>,
+}
+
+/// Fills [`Operands`], different rows from different threads.
+pub struct OperandsWriter<'a, F> {
+    /// Without adapters: the gradient of the output.
+    dy: Option<Writer<'a, F>>,
+    x: Option<Writer<'a, F>>,
+    parts: Vec<PartWriter<'a, F>>,
+    adapters: &'a [Part<F>],
+}
+
+impl<F: Real> Operands<F> {
+    /// Makes room for `rows` rows of a weight `[out, in]`. With `base` the weight is trained, else its adapters are.
+    pub fn prepare<'a>(
+        &'a mut self,
+        (out, inputs): (usize, usize),
+        rows: usize,
+        base: Option<Precision>,
+        adapters: &'a [Part<F>],
+    ) -> OperandsWriter<'a, F> {
+        if let Some(precision) = base {
+            return OperandsWriter {
+                dy: Some(self.dy.prepare(Side::Left, out, rows, precision)),
+                x: Some(self.x.prepare(Side::Right, inputs, rows, precision)),
+                parts: Vec::new(),
+                adapters: &[],
+            };
+        }
+        self.parts.resize_with(adapters.len(), PartColumns::default);
+        let x = &mut self.x;
+        OperandsWriter {
+            dy: None,
+            x: (!adapters.is_empty()).then(|| x.prepare(Side::Right, inputs, rows, Precision::F32)),
+            parts: self.parts.iter_mut().zip(adapters).map(|(columns, part)| columns.prepare(part, rows)).collect(),
+            adapters,
+        }
+    }
+
+    /// The weight's gradients, to be added to `dw` and `db`.
+    pub fn grad<'a>(&'a self, dw: Shared<'a, F>, db: Option<Shared<'a, F>>) -> WeightGrad<'a, F> {
+        WeightGrad { dy: &self.dy, x: &self.x, dw, db }
+    }
+
+    /// The adapters' gradients, to be added at their places in the arena `grads`.
+    pub fn adapter_grads<'a>(&'a self, adapters: &[Part<F>], grads: Shared<'a, F>, jobs: &mut Vec<WeightGrad<'a, F>>) {
+        for (columns, part) in self.parts.iter().zip(adapters) {
+            // SAFETY: places of different tensors are disjoint.
+            let at = |range: &std::ops::Range<usize>| Shared::new(unsafe { grads.range(range.clone()) });
+            jobs.extend(columns.grads(&self.x, at(&part.place_a), at(&part.place_b)));
+        }
+    }
+}
+
+impl<F: Real> OperandsWriter<'_, F> {
+    /// `dx = dy W + adapters` for the rows from `first` on, `w` holding `W`; keeps what the gradients need of `dy`.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these rows of the operands meanwhile.
+    pub unsafe fn backward(&self, first: usize, dy: &[F], w: &Panels<F>, dx: &mut [F]) {
+        packed(dx.len() / w.n, dy, w.k, w, dx, w.n, false);
+        // SAFETY: the caller's.
+        unsafe {
+            if let Some(writer) = &self.dy {
+                writer.write(first, dy);
+            }
+            for (writer, part) in self.parts.iter().zip(self.adapters) {
+                writer.backward(part, first, dy, w.k, dx);
+            }
+        }
+    }
+
+    /// Keeps what the gradients need of the inputs `x`, the rows from `first` on.
+    ///
+    /// # Safety
+    /// As for [`OperandsWriter::backward`].
+    pub unsafe fn inputs(&self, first: usize, x: &[F]) {
+        // SAFETY: the caller's.
+        unsafe {
+            if let Some(writer) = &self.x {
+                writer.write(first, x);
+            }
+            for (writer, part) in self.parts.iter().zip(self.adapters) {
+                writer.inputs(part, first, x);
+            }
+        }
+    }
 }
 
 /// The gradient of one weight (and bias), to be computed in pieces of output rows.
@@ -86,8 +185,6 @@ simd! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Precision;
-    use crate::kernels::columns::Side;
     use crate::kernels::panels::{Direction, Format};
     use crate::ops::finite::{check, dot, random};
 
@@ -105,21 +202,20 @@ mod tests {
         let run = |x: &[f64], w: &[f64], b: &[f64], residual: &[f64]| {
             let transposed = panels(inputs, out, Direction::Forward, w);
             let mut y = vec![0.0; tokens * out];
-            forward(x, &transposed, Some(b), Some(residual), &mut y);
+            forward(x, &transposed, &[], Some(b), Some(residual), &mut y);
             y
         };
         let plain = panels(out, inputs, Direction::Backward, &w);
         let mut dx = vec![0.0; tokens * inputs];
-        backward_input(&a, &plain, &mut dx);
         let (mut dw, mut db) = (vec![0.0; out * inputs], vec![0.0; out]);
-        let (mut dy, mut input) = (Columns::default(), Columns::default());
+        let mut operands = Operands::default();
+        let writer = operands.prepare((out, inputs), tokens, Some(Precision::F32), &[]);
         // SAFETY: one thread.
         unsafe {
-            dy.prepare(Side::Left, out, tokens, Precision::F32).write(0, &a);
-            input.prepare(Side::Right, inputs, tokens, Precision::F32).write(0, &x);
+            writer.backward(0, &a, &plain, &mut dx);
+            writer.inputs(0, &x);
         }
-        let (to_w, to_b) = (Shared::new(&mut dw), Shared::new(&mut db));
-        add_weight_grads(&[WeightGrad { dy: &dy, x: &input, dw: to_w, db: Some(to_b) }]);
+        add_weight_grads(&[operands.grad(Shared::new(&mut dw), Some(Shared::new(&mut db)))]);
         check("dx", &x, &dx, |x| dot(&run(x, &w, &b, &residual), &a));
         check("dw", &w, &dw, |w| dot(&run(&x, w, &b, &residual), &a));
         check("db", &b, &db, |b| dot(&run(&x, &w, b, &residual), &a));

@@ -5,6 +5,7 @@ pub mod attention_backward;
 pub mod embedding;
 pub mod head;
 pub mod linear;
+pub mod lora;
 pub mod reduce;
 pub mod rmsnorm;
 pub mod rope;

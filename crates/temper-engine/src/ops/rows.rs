@@ -64,6 +64,18 @@ simd! {
         }
     }
 
+    /// As [`scatter`], adding to what is there.
+    pub fn scatter_add(from: &[F], from_row: usize, count: usize, width: usize, to: ViewMut<F>) {
+        for r in 0..count {
+            let start = to.start + r * to.row;
+            // SAFETY: by the promise given to `ViewMut::new`.
+            let to = unsafe { to.data.range(start..start + width) };
+            for (to, x) in to.iter_mut().zip(&from[r * from_row..r * from_row + width]) {
+                *to += *x;
+            }
+        }
+    }
+
     /// As [`scatter`], each row times its factor; factors are at distance `factor_row`.
     pub fn scatter_scaled(
         from: &[F],

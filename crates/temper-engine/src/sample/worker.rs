@@ -102,10 +102,9 @@ pub(super) fn run(job: &Job, turn: &mut dyn FnMut()) {
         if worker.slots.is_empty() {
             break;
         }
-        let mut step = Packed { ids: Vec::with_capacity(worker.slots.len()), offsets: vec![0] };
+        let mut step = Packed::default();
         for slot in &worker.slots {
-            step.ids.extend(slot.ids.last());
-            step.offsets.push(step.ids.len());
+            step.push(slot.ids.last().map_or(&[], std::slice::from_ref), None);
         }
         let mut caches: Vec<&mut KvCache> = worker.slots.iter_mut().map(|s| &mut s.cache).collect();
         job.model.extend(&mut caches, &step, Positions::Last, &mut hidden);
