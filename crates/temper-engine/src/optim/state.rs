@@ -1,6 +1,7 @@
 //! AdamW's moments in memory.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use super::dynamic::{BLOCK, SIGNED, UNSIGNED};
@@ -124,18 +125,33 @@ pub(super) struct Codes<'a> {
 pub(super) fn for_each_block(
     first: Codes,
     second: Codes,
-    mut update: impl FnMut(std::ops::Range<usize>, &mut [f32], &mut [f32]),
+    mut update: impl FnMut(Range<usize>, &mut [f32], &mut [f32]),
 ) {
     let (mut m, mut v) = ([0.0; BLOCK], [0.0; BLOCK]);
     let firsts = first.codes.chunks_mut(BLOCK).zip(first.scales);
     let seconds = second.codes.chunks_mut(BLOCK).zip(second.scales);
     for (block, ((m_codes, m_scale), (v_codes, v_scale))) in firsts.zip(seconds).enumerate() {
         let (start, n) = (block * BLOCK, m_codes.len());
-        let (m, v) = (&mut m[..n], &mut v[..n]);
-        SIGNED.decode(m_codes, *m_scale, m);
-        UNSIGNED.decode(v_codes, *v_scale, v);
-        update(start..start + n, m, v);
-        *m_scale = SIGNED.encode(m, 0, m_codes);
-        *v_scale = UNSIGNED.encode(v, 1, v_codes);
+        with_block(m_codes, |codes| SIGNED.decode(codes, *m_scale, &mut m));
+        with_block(v_codes, |codes| UNSIGNED.decode(codes, *v_scale, &mut v));
+        update(start..start + n, &mut m[..n], &mut v[..n]);
+        m[n..].fill(0.0);
+        v[n..].fill(0.0);
+        with_block(m_codes, |codes| *m_scale = SIGNED.encode(&m, codes));
+        with_block(v_codes, |codes| *v_scale = UNSIGNED.encode(&v, codes));
+        for (code, v) in v_codes.iter_mut().zip(&v) {
+            *code = (*code).max(u8::from(*v != 0.0));
+        }
     }
+}
+
+/// Calls `f` with a whole block of codes, padded if `codes` are fewer.
+fn with_block(codes: &mut [u8], f: impl FnOnce(&mut [u8; BLOCK])) {
+    if let Some(block) = codes.as_mut_array() {
+        return f(block);
+    }
+    let mut block = [0; BLOCK];
+    block[..codes.len()].copy_from_slice(codes);
+    f(&mut block);
+    codes.copy_from_slice(&block[..codes.len()]);
 }
