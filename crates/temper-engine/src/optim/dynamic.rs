@@ -108,6 +108,7 @@ simd! {
         lanes.iter().fold(F::ZERO, |most, x| most.max(*x))
     }
 
+    #[allow(clippy::extra_unused_type_parameters, reason = "codes are of f32 only")]
     fn decode(map: &CodeMap, codes: &[u8; BLOCK], scale: f32, values: &mut [f32; BLOCK]) {
         let CodeMap { zero, decades, most: [most, _], .. } = *map;
         for (code, value) in codes.iter().zip(values) {
@@ -126,6 +127,7 @@ simd! {
         }
     }
 
+    #[allow(clippy::extra_unused_type_parameters, reason = "codes are of f32 only")]
     fn encode(map: &CodeMap, values: &[f32; BLOCK], scale: f32, codes: &mut [u8; BLOCK]) {
         let CodeMap { zero, decades, least, most: [most, negative_most], one } = *map;
         for (value, code) in values.iter().zip(codes) {
