@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// A supported model family.
+/// A supported model family; each as a causal language model and, with [`ModelConfig::num_labels`], as a sequence
+/// classifier (a reward model).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arch {
     /// `LlamaForCausalLM`.
@@ -110,6 +111,9 @@ pub struct ModelConfig {
     pub qk_norm: bool,
     /// For each layer, the number of latest keys (its own included) that a token sees; `None`: all.
     pub sliding_window: Vec<Option<usize>>,
+    /// Outputs of the head of a sequence classifier, `score.weight` `[labels, hidden]`, which then stands in place of the
+    /// language model's head; a reward model has 1. `None`: a language model.
+    pub num_labels: Option<usize>,
     /// Token at the start of a text.
     pub bos_token_id: Option<u32>,
     /// Tokens that end a text.
@@ -142,6 +146,7 @@ impl ModelConfig {
             mlp_bias: false,
             qk_norm: true,
             sliding_window: vec![None; layers],
+            num_labels: None,
             bos_token_id: None,
             eos_token_ids: Vec::new(),
             pad_token_id: None,
@@ -165,11 +170,13 @@ impl ModelConfig {
         crate::model::layout(self).iter().map(|t| t.range.len()).sum()
     }
 
-    /// Parameters that multiply every token: all projections and the head, without embedding look-up, norms and biases.
+    /// Parameters that multiply every token: all projections and the head, without embedding look-up, norms and biases. The
+    /// head of a sequence classifier, which sees one token of each sequence, does not count.
     fn matmul_params(&self) -> usize {
         let (d, q, kv) = (self.hidden_size, self.q_size(), self.kv_size());
         let layer = d * (q + 2 * kv) + q * d + 3 * d * self.intermediate_size;
-        self.num_layers * layer + self.vocab_size * d
+        let head = if self.num_labels.is_none() { self.vocab_size * d } else { 0 };
+        self.num_layers * layer + head
     }
 
     /// Floating point operations of a forward pass over `tokens` tokens that see `attended` keys in sum:

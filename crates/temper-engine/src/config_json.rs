@@ -17,7 +17,17 @@ impl Arch {
     /// All supported families.
     pub const ALL: [Arch; 4] = [Arch::Llama, Arch::Qwen2, Arch::Qwen3, Arch::Mistral];
 
-    /// The class name in `architectures`.
+    /// The class name in `architectures` of a sequence classifier.
+    pub fn classifier(self) -> &'static str {
+        match self {
+            Arch::Llama => "LlamaForSequenceClassification",
+            Arch::Qwen2 => "Qwen2ForSequenceClassification",
+            Arch::Qwen3 => "Qwen3ForSequenceClassification",
+            Arch::Mistral => "MistralForSequenceClassification",
+        }
+    }
+
+    /// The class name in `architectures` of a language model.
     pub fn architecture(self) -> &'static str {
         match self {
             Arch::Llama => "LlamaForCausalLM",
@@ -39,6 +49,11 @@ impl Arch {
 }
 
 impl ModelConfig {
+    /// The class name in `architectures`.
+    pub fn architecture(&self) -> &'static str {
+        if self.num_labels.is_some() { self.arch.classifier() } else { self.arch.architecture() }
+    }
+
     /// Reads the object of a Hugging Face `config.json`. Absent keys take the defaults of the family in transformers.
     ///
     /// # Errors
@@ -50,7 +65,7 @@ impl ModelConfig {
             return Err(EngineError::Config { field: "config.json".into(), problem });
         };
         let fields = Fields { map, prefix: "" };
-        let arch = read_arch(fields)?;
+        let (arch, classifies) = read_arch(fields)?;
         refuse(fields)?;
         let num_heads = fields.size("num_attention_heads")?;
         let hidden_size = fields.size("hidden_size")?;
@@ -82,6 +97,7 @@ impl ModelConfig {
             mlp_bias: arch == Arch::Llama && fields.flag("mlp_bias", false)?,
             qk_norm: arch == Arch::Qwen3,
             sliding_window: read_windows(fields, arch, num_layers)?,
+            num_labels: if classifies { Some(read_num_labels(fields)?) } else { None },
             bos_token_id: fields.token("bos_token_id")?.or(default_token("bos_token_id", 1)),
             eos_token_ids,
             pad_token_id: fields.token("pad_token_id")?,
@@ -121,7 +137,7 @@ impl ModelConfig {
         let mut set = |key: &str, value: Value| {
             map.insert(key.to_owned(), value);
         };
-        set("architectures", json!([self.arch.architecture()]));
+        set("architectures", json!([self.architecture()]));
         set("model_type", json!(self.arch.model_type()));
         set("vocab_size", json!(self.vocab_size));
         set("hidden_size", json!(self.hidden_size));
@@ -145,6 +161,9 @@ impl ModelConfig {
         set("pad_token_id", json!(self.pad_token_id));
         set("dtype", json!("float32"));
         set("torch_dtype", json!("float32"));
+        if let Some(labels) = self.num_labels {
+            write_labels(labels, &mut map);
+        }
         write_windows(self, &mut map);
         rope::write(&self.rope, &mut map);
         Value::Object(map)
@@ -169,20 +188,25 @@ fn eos_json(ids: &[u32]) -> Value {
     }
 }
 
-/// The first supported entry of `architectures`; without the key, by `model_type`.
-fn read_arch(fields: Fields) -> Result<Arch, EngineError> {
+/// The first supported entry of `architectures` and whether it is a sequence classifier; without the key a language model,
+/// by `model_type`.
+fn read_arch(fields: Fields) -> Result<(Arch, bool), EngineError> {
     let unsupported = |name: &str| Err(EngineError::Unsupported { name: name.to_owned() });
     match fields.get("architectures") {
         Some(Value::Array(names)) if !names.is_empty() => {
-            let by_name = |name: &Value| Arch::ALL.into_iter().find(|a| name.as_str() == Some(a.architecture()));
+            let by_name = |name: &Value| {
+                let name = name.as_str()?;
+                let is = |arch: &Arch| name == arch.architecture() || name == arch.classifier();
+                Arch::ALL.into_iter().find(is).map(|arch| (arch, name == arch.classifier()))
+            };
             match names.iter().find_map(by_name) {
-                Some(arch) => Ok(arch),
+                Some(found) => Ok(found),
                 None => unsupported(names[0].as_str().unwrap_or(&short(&names[0]))),
             }
         }
         None | Some(Value::Array(_)) => match fields.text("model_type")? {
             Some(name) => match Arch::ALL.into_iter().find(|a| a.model_type() == name) {
-                Some(arch) => Ok(arch),
+                Some(arch) => Ok((arch, false)),
                 None => unsupported(name),
             },
             None => Err(fields.error("architectures", "is missing; is this the config.json of a language model?")),
@@ -209,6 +233,40 @@ fn refuse(fields: Fields) -> Result<(), EngineError> {
         return Err(fields.error("add_cross_attention", "cross-attention is not supported"));
     }
     Ok(())
+}
+
+/// Outputs of a sequence classifier, by the rules of transformers: as many as `id2label` has entries; without it
+/// `num_labels`, or else 2.
+fn read_num_labels(fields: Fields) -> Result<usize, EngineError> {
+    let stated = fields.size_if_any("num_labels")?;
+    let listed = match fields.get("id2label") {
+        None => None,
+        Some(Value::Object(map)) if !map.is_empty() => Some(map.len()),
+        Some(other) => {
+            let problem = format!("expected an object from label numbers to names, found {}", short(other));
+            return Err(fields.error("id2label", problem));
+        }
+    };
+    match (stated, listed) {
+        (Some(stated), Some(listed)) if stated != listed => {
+            let problem = format!("is {stated}, but id2label has {listed} entries; remove the wrong one");
+            Err(fields.error("num_labels", problem))
+        }
+        _ => Ok(listed.or(stated).unwrap_or(2)),
+    }
+}
+
+/// The names of labels as read, if their number fits, else those of transformers. Transformers reads the number from them.
+fn write_labels(labels: usize, map: &mut Map<String, Value>) {
+    map.remove("num_labels");
+    let len = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_object).map(Map::len);
+    if len(map, "id2label") != Some(labels) || len(map, "label2id") != Some(labels) {
+        let name = |label: usize| format!("LABEL_{label}");
+        let id2label: Map<_, _> = (0..labels).map(|i| (i.to_string(), json!(name(i)))).collect();
+        let label2id: Map<_, _> = (0..labels).map(|i| (name(i), json!(i))).collect();
+        map.insert("id2label".to_owned(), Value::Object(id2label));
+        map.insert("label2id".to_owned(), Value::Object(label2id));
+    }
 }
 
 fn read_kv_heads(fields: Fields, arch: Arch, num_heads: usize) -> Result<usize, EngineError> {

@@ -26,7 +26,8 @@ pub enum EngineError {
     },
     /// The model family is not supported.
     #[error(
-        "architecture `{name}` is not supported; use LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM or MistralForCausalLM"
+        "architecture `{name}` is not supported; use LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM or \
+         MistralForCausalLM, or as a reward model one of these families' ForSequenceClassification"
     )]
     Unsupported {
         /// As in `config.json`.

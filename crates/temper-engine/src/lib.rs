@@ -42,7 +42,7 @@ pub use lora::{Adapter, LoraConfig, Projection};
 pub use memory::peak_memory_bytes;
 pub use model::{Grads, Model, TensorInfo, TokenGrads, TokenStats};
 pub use ops::head::LogSoftmax;
-pub use optim::{AdamW, AdamWConfig};
+pub use optim::{AdamW, AdamWConfig, Moments};
 pub use precision::{Frozen, Precision, UnknownName};
 pub use real::Real;
 pub use rng::{Key, shuffle};

@@ -85,7 +85,9 @@ pub(crate) fn layout(config: &ModelConfig) -> Vec<TensorInfo> {
         }
     }
     add("model.norm.weight".into(), &[d]);
-    if !config.tie_word_embeddings {
+    if let Some(labels) = config.num_labels {
+        add("score.weight".into(), &[labels, d]);
+    } else if !config.tie_word_embeddings {
         add("lm_head.weight".into(), &[config.vocab_size, d]);
     }
     tensors

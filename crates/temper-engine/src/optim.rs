@@ -1,15 +1,19 @@
 //! AdamW (Loshchilov and Hutter, arXiv 1711.05101) with clipping of the global gradient norm, as in PyTorch.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod dynamic;
+mod file;
+mod state;
+
+use std::path::Path;
 
 use rayon::prelude::*;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::simd::simd;
 use crate::{EngineError, Grads, Model};
+pub use state::Moments;
+use state::{Codes, Moment, for_each_block};
 
-/// Parameters that one thread updates at a time.
+/// Parameters that one thread updates at a time; a multiple of a block of 8-bit moments.
 const CHUNK: usize = 1 << 15;
 
 /// Constants of AdamW. Weight decay is decoupled and not applied to norms and biases.
@@ -23,21 +27,30 @@ pub struct AdamWConfig {
     pub eps: f64,
     /// Weight decay per unit of learning rate.
     pub weight_decay: f64,
+    /// How the moments are held.
+    pub moments: Moments,
 }
 
 impl Default for AdamWConfig {
     fn default() -> Self {
-        AdamWConfig { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        AdamWConfig { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, moments: Moments::F32 }
     }
 }
 
-/// The optimiser's state for one model.
+/// The optimiser's state for one model: [`Moments::bytes`] for what the model trains, 8 bytes per trained parameter in f32
+/// and about 2 in 8 bits. A step needs a few kilobytes per thread beside it.
 #[derive(Clone, Debug)]
 pub struct AdamW {
     config: AdamWConfig,
     step: u64,
-    m: Vec<f32>,
-    v: Vec<f32>,
+    m: Moment,
+    v: Moment,
+}
+
+/// The moments of a run of parameters.
+enum Run<'a> {
+    F32(&'a mut [f32], &'a mut [f32]),
+    EightBit(Codes<'a>, Codes<'a>),
 }
 
 /// What one update needs.
@@ -62,8 +75,8 @@ struct Update<F> {
 impl AdamW {
     /// Zero moments for `model`.
     pub fn new(model: &Model, config: AdamWConfig) -> Self {
-        let n = model.trainable().len();
-        AdamW { config, step: 0, m: vec![0.0; n], v: vec![0.0; n] }
+        let zero = || Moment::zero(model.trainable_tensors(), config.moments);
+        AdamW { config, step: 0, m: zero(), v: zero() }
     }
 
     /// Number of steps made.
@@ -91,7 +104,7 @@ impl AdamW {
             return Err(EngineError::NotFinite { tensor });
         }
         self.step += 1;
-        let AdamWConfig { beta1, beta2, eps, weight_decay } = self.config;
+        let AdamWConfig { beta1, beta2, eps, weight_decay, moments } = self.config;
         let steps = self.step.min(i32::MAX as u64) as i32;
         let update = Update {
             clip: max_grad_norm.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0)) as f32,
@@ -105,22 +118,33 @@ impl AdamW {
             keep: 1.0,
         };
         let decayed = Update { keep: (1.0 - lr * weight_decay) as f32, ..update };
-        let tensors: Vec<_> = model.trainable_tensors().iter().map(|t| (t.range.clone(), t.decays())).collect();
-        let (mut params, mut m, mut v) = (model.trainable_mut(), &mut self.m[..], &mut self.v[..]);
+        let tensors = model.trainable_tensors().to_vec();
+        let (mut params, mut m, mut v) = (model.trainable_mut(), self.m.parts(), self.v.parts());
         let mut jobs = Vec::new();
-        for (range, decays) in tensors {
-            for start in range.clone().step_by(CHUNK) {
-                let count = CHUNK.min(range.end - start);
+        for tensor in &tensors {
+            for start in tensor.range.clone().step_by(CHUNK) {
+                let count = CHUNK.min(tensor.range.end - start);
+                let run = if moments.quantises(tensor) {
+                    Run::EightBit(m.next_codes(count), v.next_codes(count))
+                } else {
+                    Run::F32(m.next_values(count), v.next_values(count))
+                };
                 jobs.push((
                     params.split_off_mut(..count).unwrap_or_default(),
-                    m.split_off_mut(..count).unwrap_or_default(),
-                    v.split_off_mut(..count).unwrap_or_default(),
+                    run,
                     &grads.as_slice()[start..start + count],
-                    if decays { decayed } else { update },
+                    if tensor.decays() { decayed } else { update },
                 ));
             }
         }
-        jobs.into_par_iter().for_each(|(params, m, v, grads, update)| adamw(params, m, v, grads, update));
+        jobs.into_par_iter().for_each(|(params, run, grads, update)| match run {
+            Run::F32(m, v) => adamw(params, m, v, grads, update),
+            Run::EightBit(m, v) => for_each_block(m, v, |block, m, v| {
+                adamw(&mut params[block.clone()], m, v, &grads[block], update);
+                // A scale must be finite.
+                v.iter_mut().for_each(|v| *v = v.min(f32::MAX));
+            }),
+        });
         Ok(norm)
     }
 
@@ -129,62 +153,18 @@ impl AdamW {
     /// # Errors
     /// [`EngineError::Io`] if the file cannot be written.
     pub fn save(&self, file: &Path) -> Result<(), EngineError> {
-        let (m, v, step) = (bytes(&self.m), bytes(&self.v), self.step.to_le_bytes());
-        let failed = |error: safetensors::SafeTensorError| EngineError::Weights {
-            path: file.into(),
-            problem: format!("cannot be written: {error}"),
-        };
-        let tensors = [
-            ("m", TensorView::new(Dtype::F32, vec![self.m.len()], &m).map_err(failed)?),
-            ("v", TensorView::new(Dtype::F32, vec![self.v.len()], &v).map_err(failed)?),
-            ("step", TensorView::new(Dtype::U64, vec![1], &step).map_err(failed)?),
-        ];
-        let mut beside = file.as_os_str().to_owned();
-        beside.push(".partial");
-        let beside = PathBuf::from(beside);
-        let data = safetensors::serialize(tensors, None).map_err(failed)?;
-        fs::write(&beside, data).map_err(|error| EngineError::io(&beside, error))?;
-        fs::rename(&beside, file).map_err(|error| EngineError::io(file, error))
+        file::save(file, &self.m, &self.v, self.step)
     }
 
     /// Reads what [`AdamW::save`] wrote.
     ///
     /// # Errors
-    /// [`EngineError::Io`] or [`EngineError::Weights`] if the file cannot be read or belongs to another model; then
-    /// nothing is changed.
+    /// [`EngineError::Io`] or [`EngineError::Weights`] if the file cannot be read, belongs to another model or
+    /// holds moments in the other format; then nothing is changed.
     pub fn load(&mut self, file: &Path) -> Result<(), EngineError> {
-        let wrong = |problem: String| EngineError::Weights { path: file.into(), problem };
-        let data = fs::read(file).map_err(|error| EngineError::io(file, error))?;
-        let tensors = SafeTensors::deserialize(&data)
-            .map_err(|error| wrong(format!("not a safetensors file ({error}); remove it and start the stage again")))?;
-        let read = |name: &str, dtype: Dtype, size: usize| {
-            let tensor = tensors
-                .tensor(name)
-                .map_err(|_| wrong(format!("tensor `{name}` is missing; this is not an optimiser's state")))?;
-            if tensor.dtype() != dtype || tensor.data().len() != size {
-                let held = tensor.data().len();
-                return Err(wrong(format!(
-                    "tensor `{name}` holds {held} bytes, but the model needs {size}; the state belongs to another model"
-                )));
-            }
-            Ok(tensor.data().to_vec())
-        };
-        let m = read("m", Dtype::F32, 4 * self.m.len())?;
-        let v = read("v", Dtype::F32, 4 * self.v.len())?;
-        let step = read("step", Dtype::U64, 8)?;
-        self.m = floats(&m);
-        self.v = floats(&v);
-        self.step = step.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        self.step = file::load(file, &mut self.m, &mut self.v)?;
         Ok(())
     }
-}
-
-fn bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect()
 }
 
 simd! {
@@ -205,76 +185,5 @@ simd! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{ModelConfig, Packed, TokenGrads};
-
-    fn setup() -> (Model, Grads) {
-        let model = Model::random(ModelConfig::small(40, 16, 1, 2, 1, 24), 0);
-        let mut grads = Grads::zeros(&model);
-        let batch = Packed::new(&[vec![1, 2, 3, 4, 5, 6, 7]]);
-        model.backprop(&batch, 1.0, &[true; 7], &mut grads, |_| TokenGrads { logprobs: vec![-1.0; 7], entropy: None });
-        (model, grads)
-    }
-
-    /// The update as PyTorch's documentation states it, in f64.
-    #[test]
-    fn agrees_with_the_formula() {
-        let (mut model, grads) = setup();
-        let config = AdamWConfig { beta1: 0.8, beta2: 0.95, eps: 1e-6, weight_decay: 0.1 };
-        let mut optimiser = AdamW::new(&model, config);
-        let decays: Vec<bool> =
-            model.tensors().iter().flat_map(|t| std::iter::repeat_n(t.decays(), t.range.len())).collect();
-        let mut expected: Vec<f64> = model.params().iter().map(|x| f64::from(*x)).collect();
-        let (mut m, mut v) = (vec![0.0; expected.len()], vec![0.0; expected.len()]);
-        let norm = grads.norm();
-        for t in 1..=3 {
-            let lr = 0.01 / f64::from(t);
-            let clip = 0.5 * norm;
-            assert_eq!(optimiser.step(&mut model, &grads, lr, Some(clip)).unwrap(), norm);
-            for i in 0..expected.len() {
-                let g = f64::from(grads.as_slice()[i]) * clip / (norm + 1e-6);
-                m[i] = 0.8 * m[i] + 0.2 * g;
-                v[i] = 0.95 * v[i] + 0.05 * g * g;
-                let decay = if decays[i] { 0.1 } else { 0.0 };
-                expected[i] -= lr * decay * expected[i];
-                let (m, v) = (m[i] / (1.0 - 0.8f64.powi(t)), v[i] / (1.0 - 0.95f64.powi(t)));
-                expected[i] -= lr * m / (v.sqrt() + 1e-6);
-            }
-        }
-        for (x, y) in model.params().iter().zip(&expected) {
-            assert!((f64::from(*x) - y).abs() < 1e-6, "{x} is not {y}");
-        }
-    }
-
-    #[test]
-    fn a_gradient_that_is_not_finite_is_named_and_changes_nothing() {
-        let (mut model, mut grads) = setup();
-        let before = model.params().to_vec();
-        let tensor = model.tensors()[3].clone();
-        grads.as_mut_slice()[tensor.range.start + 1] = f32::NAN;
-        let error = AdamW::new(&model, AdamWConfig::default()).step(&mut model, &grads, 0.1, None).unwrap_err();
-        assert!(error.to_string().contains(&tensor.name), "{error}");
-        assert_eq!(before, model.params());
-    }
-
-    #[test]
-    fn saved_and_loaded_state_continues_to_the_bit() {
-        let (mut model, grads) = setup();
-        let mut optimiser = AdamW::new(&model, AdamWConfig::default());
-        optimiser.step(&mut model, &grads, 0.01, None).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("optimizer.safetensors");
-        optimiser.save(&file).unwrap();
-        let mut other_model = model.clone();
-        let mut other = AdamW::new(&other_model, AdamWConfig::default());
-        other.load(&file).unwrap();
-        assert_eq!(other.steps(), 1);
-        optimiser.step(&mut model, &grads, 0.01, Some(1.0)).unwrap();
-        other.step(&mut other_model, &grads, 0.01, Some(1.0)).unwrap();
-        assert_eq!(model.params(), other_model.params());
-        let smaller = Model::random(ModelConfig::small(40, 8, 1, 2, 1, 24), 0);
-        let error = AdamW::new(&smaller, AdamWConfig::default()).load(&file).unwrap_err();
-        assert!(error.to_string().contains("another model"), "{error}");
-    }
-}
+#[path = "optim/tests.rs"]
+mod tests;

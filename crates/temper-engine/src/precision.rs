@@ -34,6 +34,13 @@ pub struct UnknownName {
     choices: &'static str,
 }
 
+impl UnknownName {
+    /// `found` is not one of `choices`.
+    pub(crate) fn new(found: &str, choices: &'static str) -> Self {
+        UnknownName { found: found.to_owned(), choices }
+    }
+}
+
 impl FromStr for Precision {
     type Err = UnknownName;
 
@@ -41,7 +48,7 @@ impl FromStr for Precision {
         match name {
             "f32" => Ok(Precision::F32),
             "bf16" => Ok(Precision::Bf16),
-            _ => Err(UnknownName { found: name.to_owned(), choices: "f32 or bf16" }),
+            _ => Err(UnknownName::new(name, "f32 or bf16")),
         }
     }
 }
@@ -63,7 +70,7 @@ impl FromStr for Frozen {
             "bf16" => Ok(Frozen::Bf16),
             "int8" => Ok(Frozen::Int8),
             "nf4" => Ok(Frozen::Nf4),
-            _ => Err(UnknownName { found: name.to_owned(), choices: "bf16, int8 or nf4" }),
+            _ => Err(UnknownName::new(name, "bf16, int8 or nf4")),
         }
     }
 }

@@ -128,6 +128,7 @@ fn training_agrees_with_torch() {
             beta2: setting("beta2"),
             eps: setting("eps"),
             weight_decay: setting("weight_decay"),
+            ..AdamWConfig::default()
         };
         let mut optimizer = AdamW::new(&model, config);
         let mut grads = Grads::zeros(&model);

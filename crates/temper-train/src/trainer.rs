@@ -88,8 +88,13 @@ impl<'t, 'c> Trainer<'t, 'c> {
         }
         fs::create_dir_all(ctx.dir).map_err(TrainError::io(ctx.dir, "create"))?;
         let o = &plan.optim;
-        let config =
-            AdamWConfig { beta1: o.adam_beta1, beta2: o.adam_beta2, eps: o.adam_epsilon, weight_decay: o.weight_decay };
+        let config = AdamWConfig {
+            beta1: o.adam_beta1,
+            beta2: o.adam_beta2,
+            eps: o.adam_epsilon,
+            weight_decay: o.weight_decay,
+            ..AdamWConfig::default()
+        };
         let mut adam = AdamW::new(ctx.model, config);
         let mut at = Counters { fingerprint: digest([&plan.fingerprint, &ctx.model.digest()]), ..Counters::default() };
         let mut saved = None;

@@ -174,7 +174,22 @@ fn qwen_windows_follow_layer_types_or_max_window_layers() {
 fn refuses_what_it_would_get_wrong() {
     let cases = [
         (json!({"architectures": ["GemmaForCausalLM"]}), vec!["GemmaForCausalLM", "Qwen3ForCausalLM"]),
-        (json!({"architectures": ["LlamaForSequenceClassification"]}), vec!["LlamaForSequenceClassification"]),
+        (
+            json!({"architectures": ["LlamaForTokenClassification"]}),
+            vec!["LlamaForTokenClassification", "MistralForCausalLM", "ForSequenceClassification"],
+        ),
+        (
+            json!({"architectures": ["LlamaForSequenceClassification"], "id2label": ["good"]}),
+            vec!["id2label", "[\"good\"]"],
+        ),
+        (
+            json!({"architectures": ["LlamaForSequenceClassification"], "num_labels": 2, "id2label": {"0": "good"}}),
+            vec!["num_labels", "is 2", "1 entries"],
+        ),
+        (
+            json!({"architectures": ["LlamaForSequenceClassification"], "num_labels": 0}),
+            vec!["num_labels", "1 or more"],
+        ),
         (json!({"architectures": null, "model_type": "mamba"}), vec!["mamba", "LlamaForCausalLM"]),
         (json!({"architectures": null, "model_type": null}), vec!["architectures"]),
         (json!({"quantization_config": {"quant_method": "gptq"}}), vec!["quantization_config", "bfloat16"]),
@@ -263,6 +278,32 @@ fn what_is_written_reads_back_and_keeps_unknown_keys() {
     }
     let kept = parse(&with(qwen3_06b(), json!({"rope_scaling": {"rope_type": "yarn", "factor": 2.0, "odd": 1}})));
     assert_eq!(kept.to_json()["rope_parameters"]["odd"], json!(1));
+}
+
+#[test]
+fn sequence_classifiers_have_the_labels_that_transformers_counts() {
+    let labels = |change: Value| {
+        let config =
+            parse(&with(with(qwen3_06b(), json!({"architectures": ["Qwen3ForSequenceClassification"]})), change));
+        assert_eq!((config.arch, config.architecture()), (Arch::Qwen3, "Qwen3ForSequenceClassification"));
+        let written = config.to_json();
+        assert_eq!(essence(&parse(&written)), essence(&config));
+        assert_eq!(written["architectures"], json!(["Qwen3ForSequenceClassification"]));
+        assert_eq!(written["id2label"].as_object().map(|l| l.len()), config.num_labels);
+        (config.num_labels.unwrap(), written["id2label"]["0"].clone())
+    };
+    assert_eq!(labels(json!({})), (2, json!("LABEL_0")));
+    assert_eq!(labels(json!({"num_labels": 1})), (1, json!("LABEL_0")));
+    let named =
+        json!({"id2label": {"0": "bad", "1": "good", "2": "best"}, "label2id": {"bad": 0, "good": 1, "best": 2}});
+    assert_eq!(labels(named), (3, json!("bad")));
+    assert_eq!(parse(&qwen3_06b()).num_labels, None);
+    // The head of the language model gives way, tied or not.
+    for tied in [true, false] {
+        let change = json!({"architectures": ["Qwen3ForSequenceClassification"], "num_labels": 1});
+        let config = parse(&with(with(qwen3_06b(), change), json!({"tie_word_embeddings": tied})));
+        assert_eq!(config.num_params(), 596_049_920 + 1024);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{Model, ModelConfig};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
+const SCORE: &str = "score.weight";
 
 /// Elements that one thread converts at a time.
 const CHUNK: usize = 1 << 16;
@@ -48,6 +49,9 @@ pub(super) fn read(config: ModelConfig, shards: &Shards) -> Result<Model, HfErro
 fn missing(shards: &Shards, tensor: &str, expected: Vec<usize>) -> HfError {
     let hint = if tensor == HEAD {
         "if the head shares the embedding's weights set tie_word_embeddings to true in config.json, else save the model again"
+    } else if tensor == SCORE {
+        "config.json names a sequence classifier, but the weights have no head for it: if they are a language model's, name \
+         that in architectures"
     } else if tensor.ends_with(".bias") {
         "config.json says that this projection has a bias: check attention_bias and the architecture"
     } else if shards.source.ends_with(super::shards::INDEX) {
@@ -59,7 +63,9 @@ fn missing(shards: &Shards, tensor: &str, expected: Vec<usize>) -> HfError {
 }
 
 fn shape_hint(tensor: &str) -> &'static str {
-    if tensor == EMBEDDING || tensor == HEAD {
+    if tensor == SCORE {
+        "the first number is that of the labels: id2label in config.json must have as many entries"
+    } else if tensor == EMBEDDING || tensor == HEAD {
         "the first number is the vocabulary: vocab_size and hidden_size in config.json must be those of the weights"
     } else {
         "config.json and the weights are of different models: take both from one directory"
@@ -84,7 +90,7 @@ fn no_others(model: &Model, shards: &Shards) -> Result<(), HfError> {
             file: shards.get(first).map_or(shards.source.clone(), |e| shards.file(e).to_path_buf()),
             tensor: (*first).to_owned(),
             count: others.len(),
-            architecture: model.config().arch.architecture(),
+            architecture: model.config().architecture(),
         }),
     }
 }

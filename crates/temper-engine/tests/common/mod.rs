@@ -12,6 +12,9 @@ use temper_engine::{Model, Packed};
 pub const MODELS: [&str; 9] =
     ["llama", "llama3", "llama-linear", "llama-yarn", "qwen2", "qwen2-window", "qwen3", "qwen3-yarn", "mistral"];
 
+/// The sequence classifiers: all four families.
+pub const REWARDS: [&str; 4] = ["qwen3-reward", "qwen2-reward", "llama-reward", "mistral-reward"];
+
 #[derive(Deserialize)]
 pub struct Reference {
     pub temperature: f32,
