@@ -292,11 +292,14 @@ pub fn head_rows<F: Real>(model: &Model<F>, batch: &Packed, select: &[bool], x: 
     normalise(model, x, rows);
 }
 
-/// Collects the last row of each segment, for a reward model's head.
+/// Collects the last row of each segment that has one, for a reward model's head; `tokens` holds the segments.
 pub fn last_rows<F: Real>(model: &Model<F>, batch: &Packed, x: &[F], rows: &mut HeadRows<F>) {
     rows.clear();
-    for range in (0..batch.segments()).map(|i| batch.range(i)).filter(|range| !range.is_empty()) {
-        rows.push(range.end - 1, 0, range.end - 1);
+    for segment in 0..batch.segments() {
+        let range = batch.range(segment);
+        if !range.is_empty() {
+            rows.push(segment, 0, range.end - 1);
+        }
     }
     normalise(model, x, rows);
 }
@@ -325,13 +328,19 @@ fn normalise<F: Real>(model: &Model<F>, x: &[F], rows: &mut HeadRows<F>) {
 /// Checks what the entry points are given.
 pub fn check<F: Real>(config: &ModelConfig, batch: &Packed, temperature: F, select: &[bool]) {
     assert_eq!(select.len(), batch.len(), "`select` has one entry per token");
+    assert!(temperature > F::ZERO, "the temperature is positive");
+    assert!(config.num_labels.is_none(), "a reward model has no head for tokens");
+    check_batch(config, batch);
+}
+
+/// Checks that a batch is whole and fits the model.
+pub fn check_batch(config: &ModelConfig, batch: &Packed) {
     assert_eq!(batch.offsets.last().copied().unwrap_or(0), batch.len(), "the last offset is the number of tokens");
     let children = batch.parents.iter().enumerate().filter_map(|(i, parent)| Some((i, (*parent)?)));
     for (i, parent) in children {
         assert!(parent < i && batch.parent(parent).is_none(), "segment {i} cannot continue segment {parent}");
     }
     assert!(batch.parents.len() <= batch.segments(), "a parent for each segment at most");
-    assert!(temperature > F::ZERO, "the temperature is positive");
     check_ids(config, &batch.ids);
 }
 

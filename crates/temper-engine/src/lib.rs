@@ -27,6 +27,7 @@ mod optim;
 mod par;
 mod precision;
 mod real;
+mod reward;
 mod rng;
 mod sample;
 mod simd;

@@ -240,7 +240,13 @@ impl<F: Real> Model<F> {
     /// Puts a new adapter on the model: from then on only it is trained (and the head of a reward model). At first it
     /// changes nothing, since its `B` is zero.
     pub fn add_adapter(&mut self, lora: LoraConfig, seed: u64) {
-        self.set_adapter(Some(Adapter::random(&self.config, lora, seed)));
+        let mut adapter = Adapter::random(&self.config, lora, seed);
+        if let (Some(labels), Some(place)) = (self.config.num_labels, &self.places.score) {
+            let values = &self.params[place.clone()];
+            let shape = vec![labels, self.config.hidden_size];
+            adapter.score = Some(adapter.add("score.weight".into(), shape, |i| values[i as usize].to_f64()));
+        }
+        self.set_adapter(Some(adapter));
     }
 
     /// Puts an adapter of this model's shape on it, in place of the one that is there, or takes it off.
@@ -343,7 +349,7 @@ impl<F: Real> Model<F> {
         table.clone()
     }
 
-    fn with_workspace<R>(&self, f: impl FnOnce(&mut Workspace<F>) -> R) -> R {
+    pub(crate) fn with_workspace<R>(&self, f: impl FnOnce(&mut Workspace<F>) -> R) -> R {
         let pool = || self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
         let mut work = pool().pop().unwrap_or_default();
         let result = f(&mut work);
@@ -506,7 +512,7 @@ simd! {
 /// Gradients of the parameters that are trained, in the layout of [`Model::trainable`].
 #[derive(Clone, Debug)]
 pub struct Grads<F = f32> {
-    values: Vec<F>,
+    pub(crate) values: Vec<F>,
 }
 
 impl<F: Real> Grads<F> {

@@ -187,6 +187,11 @@ fn validate(model: &Model, requests: &[Request], params: &SamplingParams) -> Res
         return wrong(format!("top_p is {top_p}; use a number above 0 and at most 1 (1 keeps every token)"));
     }
     let config = model.config();
+    if config.num_labels.is_some() {
+        return wrong(
+            "a reward model (sequence classifier) has no head for tokens; sample from a causal language model".into(),
+        );
+    }
     for (number, request) in requests.iter().enumerate() {
         let (len, most) = (request.prompt.len(), config.max_position_embeddings);
         if len == 0 {

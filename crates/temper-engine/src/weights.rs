@@ -33,8 +33,10 @@ pub struct Places {
     pub embedding: Range<usize>,
     pub layers: Vec<LayerPlaces>,
     pub norm: Range<usize>,
-    /// The embedding's place if the head is tied.
+    /// The embedding's place if the head is tied; of no use for a reward model.
     pub head: Range<usize>,
+    /// Head of a reward model.
+    pub score: Option<Range<usize>>,
 }
 
 impl Places {
@@ -64,6 +66,7 @@ impl Places {
         Places {
             layers: layers.collect(),
             norm: get("model.norm.weight"),
+            score: find("score.weight"),
             head: find("lm_head.weight").unwrap_or_else(|| embedding.clone()),
             embedding,
         }
@@ -155,7 +158,7 @@ impl<F: Real> ModelPanels<F> {
         };
         ModelPanels {
             layers: (0..config.num_layers).map(layer).collect(),
-            head: panels(config.vocab_size, d, formats.head),
+            head: panels(if config.num_labels.is_some() { 0 } else { config.vocab_size }, d, formats.head),
         }
     }
 
@@ -167,7 +170,7 @@ impl<F: Real> ModelPanels<F> {
             layer.gate_up.fill(&params[place.gate_up.clone()]);
             layer.down.fill(&params[place.down.clone()]);
         }
-        if self.head.n > 0 {
+        if self.head.n * self.head.k > 0 {
             self.head.fill(&params[places.head.clone()]);
         }
     }

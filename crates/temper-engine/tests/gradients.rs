@@ -110,6 +110,43 @@ fn check_model(model: &Model<f64>, batch: &Packed) {
     }
 }
 
+/// Loss: the sum of rewards with fixed coefficients.
+#[test]
+fn rewards() {
+    for adapted in [false, true] {
+        let mut config = tiny(Arch::Qwen3);
+        config.num_labels = Some(2);
+        config.tie_word_embeddings = !adapted;
+        let mut model = model(config, 6);
+        let batch = family_batch(37);
+        if adapted {
+            let targets = vec![Projection::K, Projection::Down];
+            model.add_adapter(LoraConfig { r: 2, alpha: 2.0, rslora: false, targets }, 4);
+            model.trainable_mut().iter_mut().enumerate().for_each(|(i, x)| *x += 0.01 * (i % 7) as f64);
+        }
+        let key = Key::new(31);
+        let a: Vec<f64> = (0..2 * batch.segments()).map(|i| key.fold(i as u64).normal()).collect();
+        let sum = |rewards: &[f64]| rewards.iter().zip(&a).map(|(r, a)| r * a).sum::<f64>();
+        let mut grads = Grads::zeros(&model);
+        let rewards = model.backprop_rewards(&batch, &mut grads, |_| a.clone());
+        assert_eq!(rewards, model.rewards(&batch));
+        assert_eq!((rewards.len(), rewards[6]), (a.len(), 0.0), "an empty segment has no reward");
+        for tensor in model.trainable_tensors().to_vec() {
+            for i in [tensor.range.start, tensor.range.end - 1] {
+                let at = model.trainable()[i];
+                let mut value = |x: f64| {
+                    model.trainable_mut()[i] = x;
+                    sum(&model.rewards(&batch))
+                };
+                let numeric = (value(at + 1e-5) - value(at - 1e-5)) / 2e-5;
+                value(at);
+                let error = (numeric - grads.as_slice()[i]).abs() / (1.0 + numeric.abs());
+                assert!(error < 2e-7, "{}: {} is not {numeric}", tensor.name, grads.as_slice()[i]);
+            }
+        }
+    }
+}
+
 #[test]
 fn adapters() {
     let sets = [&Projection::ALL[..], &[Projection::Q, Projection::V], &[Projection::Up, Projection::O]];
