@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::bf16;
 use super::tile::PANEL;
 use crate::Precision;
 use crate::real::Real;
@@ -125,8 +126,11 @@ impl<F: Real> Panels<F> {
             Store::Bf16(data) => {
                 let size = k.div_ceil(2) * PANEL;
                 data.par_chunks_exact_mut(size).enumerate().for_each(|(i, panel)| match direction {
-                    Direction::Forward => transpose_pairs(panel, columns(i, n), k, w),
-                    Direction::Backward => copy_pairs(panel, columns(i, n), n, k, w),
+                    Direction::Forward => bf16::transposed(w, columns(i, n), k, PANEL, panel),
+                    Direction::Backward => {
+                        let columns = columns(i, n);
+                        bf16::of_rows(&w[columns.start..], n, columns.len(), PANEL, k % 2 == 1, panel);
+                    }
                 });
             }
             Store::Int8 { codes, scales } => {
@@ -179,7 +183,7 @@ impl<F: Real> Panels<F> {
             }
         }
         if self.precision == Precision::Bf16 && matches!(self.store, Store::Int8 { .. } | Store::Nf4 { .. }) {
-            round(out);
+            bf16::round(out);
         }
     }
 
@@ -308,41 +312,6 @@ simd! {
         }
     }
 
-    /// As `transpose`, in pairs.
-    fn transpose_pairs(panel: &mut [u32], columns: std::ops::Range<usize>, k: usize, w: &[F]) {
-        let pairs = k / 2;
-        for p0 in (0..pairs).step_by(16) {
-            for (lane, j) in columns.clone().enumerate() {
-                for p in p0..(p0 + 16).min(pairs) {
-                    let at = j * k + 2 * p;
-                    panel[p * PANEL + lane] = w[at].to_bf16() | w[at + 1].to_bf16() << 16;
-                }
-            }
-        }
-        if k % 2 == 1 {
-            for (lane, j) in columns.enumerate() {
-                panel[pairs * PANEL + lane] = w[j * k + k - 1].to_bf16();
-            }
-        }
-    }
-
-    /// As `copy`, in pairs.
-    fn copy_pairs(panel: &mut [u32], columns: std::ops::Range<usize>, n: usize, k: usize, w: &[F]) {
-        for (p, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let row = |p: usize| &w[p * n + columns.start..p * n + columns.end];
-            let even = row(2 * p);
-            if 2 * p + 1 < k {
-                for ((to, x), y) in to.iter_mut().zip(even).zip(row(2 * p + 1)) {
-                    *to = x.to_bf16() | y.to_bf16() << 16;
-                }
-            } else {
-                for (to, x) in to.iter_mut().zip(even) {
-                    *to = x.to_bf16();
-                }
-            }
-        }
-    }
-
     /// Rows from `start` on of a panel of pairs.
     fn decode_pairs(panel: &[u32], start: usize, out: &mut [F]) {
         for (row, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
@@ -372,46 +341,6 @@ simd! {
             for i in 0..16 {
                 out[i] = F::from_f64(f64::from(NF4[usize::from(codes[i] & 15)] * scale[i]));
                 out[16 + i] = F::from_f64(f64::from(NF4[usize::from(codes[i] >> 4)] * scale[16 + i]));
-            }
-        }
-    }
-
-    /// Rounds each number to bf16.
-    pub fn round(x: &mut [F]) {
-        for x in x {
-            *x = F::from_bf16(x.to_bf16());
-        }
-    }
-
-    /// Pairs of consecutive rows of 32, from numbers.
-    pub fn pair_rows(rows: &[F], out: &mut [u32]) {
-        let mut rows = rows.as_chunks::<PANEL>().0.iter();
-        for out in out.as_chunks_mut::<PANEL>().0 {
-            let Some(even) = rows.next() else { return };
-            match rows.next() {
-                Some(odd) => {
-                    for i in 0..PANEL {
-                        out[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
-                    }
-                }
-                None => {
-                    for i in 0..PANEL {
-                        out[i] = even[i].to_bf16();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Pairs along each row of `a` (rows of `k` at distance `a_row`); rows of `out` have `k / 2` pairs, rounded up.
-    pub fn pair_columns(a: &[F], a_row: usize, k: usize, out: &mut [u32]) {
-        for (row, out) in out.chunks_exact_mut(k.div_ceil(2)).enumerate() {
-            let (pairs, rest) = a[row * a_row..row * a_row + k].as_chunks::<2>();
-            for (out, [x, y]) in out.iter_mut().zip(pairs) {
-                *out = x.to_bf16() | y.to_bf16() << 16;
-            }
-            if let ([x], Some(out)) = (rest, out.last_mut()) {
-                *out = x.to_bf16();
             }
         }
     }

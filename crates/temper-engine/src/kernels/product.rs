@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::panels::{Operand, Panels, pair_columns, pair_rows, round};
+use super::bf16;
+use super::panels::{Operand, Panels};
 use super::tile::{Element, LANES, PANEL, Tile, max_rows};
 use crate::real::{Real, with_scratch, with_words};
 use crate::simd::{Level, level};
@@ -173,7 +174,7 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
     match b.operand() {
         Operand::Numbers(data) => run(m, b.k, a, a_row, data, c, b.n, c_row, load),
         Operand::Pairs(data) => with_words::<F, _>(m * pairs, |words| {
-            pair_columns(a, a_row, b.k, words);
+            bf16::along_rows(a, a_row, b.k, words);
             run(m, pairs, words, pairs, data, c, b.n, c_row, load);
         }),
         Operand::Decoded { rounded: false } => {
@@ -183,16 +184,16 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
             for (to, from) in numbers.chunks_exact_mut(b.k).zip(a.chunks(a_row)) {
                 to.copy_from_slice(&from[..b.k]);
             }
-            round(numbers);
+            bf16::round(numbers);
             pieces(m, b, 1, numbers, b.k, c, c_row, load, |panel, start, piece| b.decode(panel, start, piece));
         }),
         Operand::DecodedPairs => with_words::<F, _>(m * pairs, |words| {
-            pair_columns(a, a_row, b.k, words);
+            bf16::along_rows(a, a_row, b.k, words);
             let mut numbers = [F::ZERO; 2 * INNER * PANEL];
             pieces(m, b, 2, words, pairs, c, c_row, load, |panel, start, piece: &mut [u32]| {
                 let rows = (2 * piece.len() / PANEL).min(b.k - start);
                 b.decode(panel, start, &mut numbers[..rows * PANEL]);
-                pair_rows(&numbers[..rows * PANEL], piece);
+                bf16::of_rows(&numbers[..rows * PANEL], PANEL, PANEL, PANEL, rows % 2 == 1, piece);
             });
         }),
     }
