@@ -185,13 +185,13 @@ fn weight_grads<F: Real>(base: Option<Precision>, grads: &mut [F], weights: &[We
 }
 
 /// Attention: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
-fn attention<F: Real>(view: &Saved<F>, batch: &Packed, b: &mut Backward<F>) {
-    let config = view.config();
-    let heads = heads::<F>(config, view.index);
+fn attention<F: Real>(saved: &Saved<F>, batch: &Packed, b: &mut Backward<F>) {
+    let config = saved.config();
+    let heads = heads::<F>(config, saved.index);
     let (dim, group) = (heads.dim, heads.group);
     let (q, kv) = (config.q_size(), config.kv_size());
     let width = q + 2 * kv;
-    let layer = view.layer;
+    let layer = saved.layer;
     let dattended = &b.dattended;
     let dqkv = Shared::new(&mut b.dqkv);
     // The segments of one prompt follow each other, since they add to the same gradients.
@@ -232,7 +232,11 @@ fn attention<F: Real>(view: &Saved<F>, batch: &Packed, b: &mut Backward<F>) {
                 dout: heads_view(dattended),
                 dquery: target(rows.start, first),
             };
-            attention_backward::backward(heads, &inputs);
+            if saved.model.pairs() {
+                attention_backward::backward::<F, u32>(heads, &inputs);
+            } else {
+                attention_backward::backward::<F, F>(heads, &inputs);
+            }
         }
     });
 }

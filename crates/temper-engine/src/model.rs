@@ -11,7 +11,7 @@ use crate::ops::embedding;
 use crate::ops::head::{Head, Rows};
 use crate::ops::rope::Table;
 use crate::rng::Key;
-use crate::simd::simd;
+use crate::simd::{bf16_pairs, simd};
 use crate::weights::{Formats, LayerParts, ModelPanels, PackedWeights, Places};
 use crate::workspace::{Workspace, fit};
 use crate::{Adapter, Frozen, LoraConfig, ModelConfig, Packed, Precision, Real, backward, par};
@@ -235,6 +235,11 @@ impl<F: Real> Model<F> {
     /// Number format of matrix products.
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// Whether attention multiplies pairs of bf16.
+    pub(crate) fn pairs(&self) -> bool {
+        self.precision == Precision::Bf16 && bf16_pairs()
     }
 
     /// Puts a new adapter on the model: from then on only it is trained (and the head of a reward model). At first it

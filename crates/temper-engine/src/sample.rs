@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{EngineError, Key, Model};
+use crate::{EngineError, Key, KvCache, Model};
 use worker::{Done, Prefixes, Queue};
 
 /// How to sample.
@@ -172,7 +172,7 @@ fn slots(model: &Model, requests: &[Request], params: &SamplingParams, total: us
     let config = model.config();
     let longest = requests.iter().map(|r| r.prompt.len()).max().unwrap_or(0);
     let length = longest.saturating_add(params.max_new_tokens).min(config.max_position_embeddings);
-    let per_token = 2 * size_of::<f32>() * config.num_layers * config.kv_size();
+    let per_token = KvCache::bytes_per_position(model);
     let by_memory = CACHE_BYTES / per_token.saturating_mul(length).max(1) / workers;
     total.div_ceil(workers).min(by_memory).clamp(1, MOST)
 }

@@ -126,7 +126,10 @@ impl<F: Real> Panels<F> {
             Store::Bf16(data) => {
                 let size = k.div_ceil(2) * PANEL;
                 data.par_chunks_exact_mut(size).enumerate().for_each(|(i, panel)| match direction {
-                    Direction::Forward => bf16::transposed(w, columns(i, n), k, PANEL, panel),
+                    Direction::Forward => {
+                        let columns = columns(i, n);
+                        bf16::transposed(&w[columns.start * k..], k, columns.len(), k, PANEL, panel);
+                    }
                     Direction::Backward => {
                         let columns = columns(i, n);
                         bf16::of_rows(&w[columns.start..], n, columns.len(), PANEL, k % 2 == 1, panel);
