@@ -35,6 +35,9 @@ fn measure(name: &str, config: ModelConfig, length: usize) {
     if std::env::var("BF16").is_ok() {
         model.set_precision(temper_engine::Precision::Bf16);
     }
+    if std::env::var("BF16").is_ok() {
+        model.set_precision(temper_engine::Precision::Bf16);
+    }
     let vocab = model.config().vocab_size as u64;
     let key = Key::new(1);
     let sequences: Vec<Vec<u32>> = (0..tokens / length)
@@ -45,7 +48,7 @@ fn measure(name: &str, config: ModelConfig, length: usize) {
     let mut grads = Grads::zeros(&model);
     let mut optimiser = AdamW::new(&model, AdamWConfig::default());
     let (mut train, mut step, mut score, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..9 {
+    for _ in 0..20 {
         let (start, busy) = (Instant::now(), cpu_seconds());
         grads.zero();
         model.backprop(&batch, 1.0, &select, &mut grads, |stats| TokenGrads {
@@ -60,7 +63,9 @@ fn measure(name: &str, config: ModelConfig, length: usize) {
         train.push(start.elapsed().as_secs_f64());
         cpu.push(cpu_seconds() - busy);
         let start = Instant::now();
-        model.score(&batch, 1.0, &select);
+        if std::env::var("TRAIN").is_err() {
+            model.score(&batch, 1.0, &select);
+        }
         score.push(start.elapsed().as_secs_f64());
     }
     let median = |times: &mut Vec<f64>| {
@@ -80,7 +85,9 @@ fn measure(name: &str, config: ModelConfig, length: usize) {
         t as f64 / score,
         model.config().forward_flops(t, attended) / score * 1e-9,
     );
-    sample(name, &model);
+    if std::env::var("TRAIN").is_err() {
+        sample(name, &model);
+    }
 }
 
 /// 64 completions of 128 tokens after prompts of 64, eight of each prompt.
