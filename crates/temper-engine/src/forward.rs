@@ -196,7 +196,8 @@ fn inputs_phase<'t, F: Real>(
     });
 }
 
-fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
+/// Attention of layer `index`: from `layer.qkv` to `layer.attended` and `layer.log_sums`.
+pub fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
     let heads = heads::<F>(config, index);
     let (dim, group, padded) = (heads.dim, heads.group, heads.padded());
     let (q, kv) = (config.q_size(), config.kv_size());
