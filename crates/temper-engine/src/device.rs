@@ -10,7 +10,7 @@ mod cpu;
 
 pub use cpu::Cpu;
 
-use crate::{AdamWConfig, SamplingParams};
+use crate::{AdamWConfig, Frozen, Precision, SamplingParams};
 
 /// The operations. A call that a device cannot carry out panics with the reason; the conformance suite reports it.
 pub trait Device {
@@ -37,11 +37,32 @@ pub trait Device {
     /// Gradient of `x`, given that of the result: the rotation transposed.
     fn rope_backward(&self, dy: &[f32], heads: usize, table: &RopeTable, positions: &[usize]) -> Vec<f32>;
 
-    /// `y = (residual or 0) + x W^T + (bias or 0)`, `[T, out]`.
-    fn linear(&self, x: &[f32], weight: &Matrix, bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32>;
+    /// `y = (residual or 0) + x W^T + (bias or 0)`, `[T, out]`, of `x` `[T, in]`.
+    ///
+    /// With [`Precision::Bf16`] both operands of a product, here `x` and `W`, are rounded to the nearest bf16, ties to even,
+    /// and sums are f32. That holds for every method with a precision.
+    fn linear(
+        &self,
+        x: &[f32],
+        weight: &Matrix,
+        bias: Option<&[f32]>,
+        residual: Option<&[f32]>,
+        precision: Precision,
+    ) -> Vec<f32>;
 
-    /// Gradients of [`Device::linear`], given `dy` `[T, out]` (which is also that of the residual).
-    fn linear_backward(&self, x: &[f32], weight: &Matrix, dy: &[f32]) -> LinearGrads;
+    /// Gradient of `x`, `dx = dy W`, `[T, in]`, given `dy` `[T, out]` (which is also the gradient of the residual). `W` has
+    /// the same values as in the forward.
+    fn linear_backward_input(&self, dy: &[f32], weight: &Matrix, precision: Precision) -> Vec<f32>;
+
+    /// Gradients of a weight that is trained, `dW = dy^T x`, and of its bias, the sum of `dy` (with bf16, rounded or not).
+    fn linear_backward_weight(
+        &self,
+        x: &[f32],
+        inputs: usize,
+        dy: &[f32],
+        out: usize,
+        precision: Precision,
+    ) -> WeightGrads;
 
     /// Causal grouped-query attention of each segment: `softmax(q k^T / sqrt(head_dim)) v`, `[T, heads * head_dim]`.
     /// `query` is `[T, heads, head_dim]`, `key` and `value` `[T, kv_heads, head_dim]`; query head `h` reads key-value head
@@ -105,7 +126,13 @@ impl<'a> RopeTable<'a> {
     }
 }
 
-/// A weight as Hugging Face stores it, `[out, in]`.
+/// A weight as Hugging Face stores it, `[out, in]`, and how the device holds it.
+///
+/// A frozen weight's value is not the one given but the nearest that its format has. In [`Frozen::Bf16`] that is the nearest
+/// bf16. The other two divide each row into blocks of 64 inputs (the last may be shorter) with `a` the largest magnitude of
+/// a block; if `a` is 0 so are the values. [`Frozen::Int8`]: `code scale` with `scale = a / 127` and `code` the whole
+/// number nearest to `w / scale`, ties to even. [`Frozen::Nf4`]: `level a` with `level` the one of the 16 of NormalFloat
+/// (arXiv 2305.14314, appendix E) nearest to `w / a`. All this in f32; bf16 products round the value in turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     /// Outputs.
@@ -114,6 +141,8 @@ pub struct Matrix<'a> {
     pub inputs: usize,
     /// `[out, in]`.
     pub values: &'a [f32],
+    /// `None`: a weight that may be trained, in f32.
+    pub frozen: Option<Frozen>,
 }
 
 /// Widths, segments and window of attention.
@@ -142,6 +171,8 @@ pub struct HeadRows<'a> {
     pub targets: &'a [u32],
     /// Logits are divided by it; positive.
     pub temperature: f32,
+    /// Number format of the products: of logits, and of the two gradients given those of the logits.
+    pub precision: Precision,
 }
 
 /// Gradients of [`Device::rmsnorm`].
@@ -153,11 +184,9 @@ pub struct NormGrads {
     pub dweight: Vec<f32>,
 }
 
-/// Gradients of [`Device::linear`].
+/// Gradients of a weight and its bias.
 #[derive(Clone, Debug, Default)]
-pub struct LinearGrads {
-    /// `[T, in]`.
-    pub dx: Vec<f32>,
+pub struct WeightGrads {
     /// `[out, in]`.
     pub dweight: Vec<f32>,
     /// `[out]`.

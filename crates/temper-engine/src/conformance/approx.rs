@@ -44,6 +44,24 @@ impl Approx {
         Approx { value, error: 0.0 }.rounded(BASIC)
     }
 
+    /// The nearest bf16, ties to even, of any number inside the bound. A denormal result may be flushed to zero.
+    pub fn to_bf16(self) -> Self {
+        let between = Self::between(bf16(self.value - self.error), bf16(self.value + self.error));
+        let flushed = if between.value.abs() < UNDERFLOW { between.value.abs() } else { 0.0 };
+        Approx { error: between.error + flushed, ..between }
+    }
+
+    /// All numbers between two.
+    pub fn between(a: f64, b: f64) -> Self {
+        Approx { value: (a + b) / 2.0, error: (a - b).abs() / 2.0 }
+    }
+
+    /// All numbers that either allows, and those between.
+    pub fn hull(a: Self, b: Self) -> Self {
+        let least = (a.value - a.error).min(b.value - b.error);
+        Self::between(least, (a.value + a.error).max(b.value + b.error))
+    }
+
     /// After `count` roundings.
     fn rounded(self, count: f64) -> Self {
         Approx { error: self.error + count * (ROUNDING * (self.value.abs() + self.error) + UNDERFLOW), ..self }
@@ -78,6 +96,13 @@ impl Approx {
     pub fn allows(self, found: f32) -> bool {
         (f64::from(found) - self.value).abs() <= self.error
     }
+}
+
+/// The nearest number with 8 bits of mantissa (and bf16's least exponent), ties to even.
+fn bf16(x: f64) -> f64 {
+    let exponent = x.abs().log2().floor().max(-126.0);
+    let unit = (exponent - 7.0).exp2();
+    if x == 0.0 { x } else { (x / unit).round_ties_even() * unit }
 }
 
 impl Add for Approx {
@@ -231,6 +256,19 @@ mod tests {
         assert!(expected.allows(forwards) && expected.allows(backwards));
         assert!(!expected.allows(forwards + 1.0));
         assert!(expected.error < 3000.0 * 3000.0 * 1e-7);
+    }
+
+    #[test]
+    fn bf16_is_the_upper_half_of_f32() {
+        for i in 0..2000 {
+            let x = (Key::new(3).fold(i).normal() * 8.0) as f32;
+            let [below, above] = [0, 0x1_0000].map(|step| f32::from_bits((x.to_bits() & 0xFFFF_0000) + step));
+            let nearest = if (x - below).abs() < (above - x).abs() { below } else { above };
+            assert_eq!(bf16(f64::from(x)), f64::from(nearest));
+        }
+        assert_eq!([1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 0.0].map(bf16), [1.0, 1.0 + 4.0 / 256.0, 0.0]);
+        let unsure = Approx { value: 1.0 + 1.0 / 256.0, error: 1e-6 }.to_bf16();
+        assert_eq!((unsure.value, unsure.error), (1.0 + 1.0 / 256.0, 1.0 / 256.0));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::approx::{Approx, ONE, Sum, ZERO, dot, exact, log_softmax, probabilities};
 use super::case::{Case, Kind};
 use super::failure::Problem;
+use super::format::operands;
+use crate::Precision;
 use crate::device::{Device, HeadRows, Matrix};
 
 /// One row's logits and softmax.
@@ -17,12 +19,13 @@ struct Row {
     entropy: Approx,
 }
 
-/// Hidden states, weights and one over the temperature.
+/// Hidden states and weights, as operands, and one over the temperature.
 struct Inputs<'a> {
     hidden: &'a [Approx],
     weight: &'a [Approx],
     width: usize,
     inverse: Approx,
+    precision: Precision,
 }
 
 impl Inputs<'_> {
@@ -54,7 +57,7 @@ impl Inputs<'_> {
                 let all = dlogprobs[index] + dentropy[index] * (log_p[v] + entropy);
                 (own - p[v] * all) * self.inverse
             };
-            let dlogits: Vec<Approx> = (0..vocab).map(dlogit).collect();
+            let dlogits = operands(&(0..vocab).map(dlogit).collect::<Vec<_>>(), self.precision);
             for i in 0..width {
                 dhidden.push(dot((0..vocab).map(|v| (dlogits[v], self.weight[v * width + i]))));
                 for v in 0..vocab {
@@ -88,6 +91,7 @@ struct Drawn {
     width: usize,
     vocab: usize,
     temperature: f32,
+    precision: Precision,
     hidden: Vec<f32>,
     weight: Vec<f32>,
     targets: Vec<u32>,
@@ -96,14 +100,14 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(case: &mut Case) -> Self {
+    fn new(case: &mut Case, precision: Precision) -> Self {
         let (mut rows, mut width, mut vocab) = (case.rows(40), case.size(97), case.size(130));
         if case.index % 16 == 15 {
             // More logits than are computed at a time.
             (rows, width, vocab) = (250 + case.below(100), 1 + case.below(2), 3000 + case.below(1500));
         }
         let temperature = case.choose(&[1.0, 1.0, 0.25, 0.7, 2.0]);
-        case.describe(format!("R={rows} D={width} V={vocab} temperature={temperature}"));
+        case.describe(format!("R={rows} D={width} V={vocab} temperature={temperature} products={precision}"));
         let kinds = [case.kind(), case.kind()];
         let exact = kinds.iter().all(|kind| matches!(kind, Kind::Integers | Kind::Sparse | Kind::Zero));
         let (hidden, mut weight) = (case.values_of(kinds[0], rows * width), case.values_of(kinds[1], vocab * width));
@@ -115,21 +119,27 @@ impl Drawn {
             }
         }
         let targets = case.ids(rows, vocab);
-        Drawn { rows, width, vocab, temperature, hidden, weight, targets, exact }
+        Drawn { rows, width, vocab, temperature, precision, hidden, weight, targets, exact }
     }
 }
 
 fn with_rows<R>(drawn: &Drawn, f: impl FnOnce(&HeadRows, &Inputs) -> R) -> R {
-    let weight = Matrix { out: drawn.vocab, inputs: drawn.width, values: &drawn.weight };
-    let rows =
-        HeadRows { hidden: &drawn.hidden, weight: &weight, targets: &drawn.targets, temperature: drawn.temperature };
-    let (hidden, weight) = (exact(&drawn.hidden), exact(&drawn.weight));
+    let weight = Matrix { out: drawn.vocab, inputs: drawn.width, values: &drawn.weight, frozen: None };
+    let rows = HeadRows {
+        hidden: &drawn.hidden,
+        weight: &weight,
+        targets: &drawn.targets,
+        temperature: drawn.temperature,
+        precision: drawn.precision,
+    };
+    let precision = drawn.precision;
+    let [hidden, weight] = [&drawn.hidden, &drawn.weight].map(|values| operands(&exact(values), precision));
     let inverse = ONE / Approx::exact(drawn.temperature);
-    f(&rows, &Inputs { hidden: &hidden, weight: &weight, width: drawn.width, inverse })
+    f(&rows, &Inputs { hidden: &hidden, weight: &weight, width: drawn.width, inverse, precision })
 }
 
-pub fn forward(device: &dyn Device, case: &mut Case) {
-    let drawn = Drawn::new(case);
+pub fn forward(device: &dyn Device, case: &mut Case, precision: Precision) {
+    let drawn = Drawn::new(case, precision);
     with_rows(&drawn, |rows, inputs| {
         let found = device.head(rows);
         let (mut logprobs, mut entropy) = (Vec::new(), Vec::new());
@@ -154,8 +164,8 @@ pub fn forward(device: &dyn Device, case: &mut Case) {
     });
 }
 
-pub fn backward(device: &dyn Device, case: &mut Case) {
-    let drawn = Drawn::new(case);
+pub fn backward(device: &dyn Device, case: &mut Case, precision: Precision) {
+    let drawn = Drawn::new(case, precision);
     let Drawn { rows: count, width, vocab, .. } = drawn;
     let kind = case.choose(&[Kind::Normal, Kind::Normal, Kind::Sparse, Kind::Zero, Kind::Scales]);
     let dlogprobs = case.values_of(kind, count);
@@ -181,13 +191,13 @@ mod tests {
         let (targets, a, b) = ([4, 0, 2], random(3, 3), random(3, 4));
         let inverse = Approx { value: 1.4, error: 0.0 };
         let run = |hidden: &[Approx], weight: &[Approx]| {
-            let inputs = Inputs { hidden, weight, width: 2, inverse };
+            let inputs = Inputs { hidden, weight, width: 2, inverse, precision: Precision::F32 };
             let rows: Vec<Row> = (0..3).map(|i| inputs.row(i)).collect();
             let logprobs: Vec<Approx> = rows.iter().zip(targets).map(|(row, t)| row.log_p[t as usize]).collect();
             let entropy: Vec<Approx> = rows.iter().map(|row| row.entropy).collect();
             dot(&logprobs, &a) + dot(&entropy, &b)
         };
-        let inputs = Inputs { hidden: &hidden, weight: &weight, width: 2, inverse };
+        let inputs = Inputs { hidden: &hidden, weight: &weight, width: 2, inverse, precision: Precision::F32 };
         let [dhidden, dweight] = inputs.backward(&targets, &a, &b);
         check("dhidden", &hidden, &dhidden, |hidden| run(hidden, &weight));
         check("dweight", &weight, &dweight, |weight| run(&hidden, weight));

@@ -1,7 +1,9 @@
-//! Linear layers.
+//! Linear layers, with weights in each format.
 
 use super::approx::{Approx, Sum, dot, exact};
 use super::case::Case;
+use super::format::{Format, operands, weights};
+use crate::Precision;
 use crate::device::{Device, Matrix};
 
 /// Products of a case.
@@ -63,51 +65,76 @@ fn reference(
     y
 }
 
-/// `dx = dy W`, `dW = dy^T x`, `dbias = sum_t dy`.
-fn reference_backward(shape: Shape, x: &[Approx], w: &[Approx], dy: &[Approx]) -> [Vec<Approx>; 3] {
+/// `dx = dy W`.
+fn reference_input(shape: Shape, dy: &[Approx], w: &[Approx]) -> Vec<Approx> {
     let Shape { t, inputs, out } = shape;
-    let [mut dx, mut dw, mut db] = [const { Vec::new() }; 3];
+    let mut dx = Vec::new();
     for row in 0..t {
         for i in 0..inputs {
             dx.push(dot((0..out).map(|o| (dy[row * out + o], w[o * inputs + i]))));
         }
     }
+    dx
+}
+
+/// `dW = dy^T x`.
+fn reference_weight(shape: Shape, x: &[Approx], dy: &[Approx]) -> Vec<Approx> {
+    let Shape { t, inputs, out } = shape;
+    let mut dw = Vec::new();
     for o in 0..out {
         for i in 0..inputs {
             dw.push(dot((0..t).map(|row| (dy[row * out + o], x[row * inputs + i]))));
         }
-        db.push((0..t).map(|row| dy[row * out + o]).collect::<Sum>().total());
     }
-    [dx, dw, db]
+    dw
 }
 
-pub fn forward(device: &dyn Device, case: &mut Case) {
-    let shape = Shape::draw(case);
+/// `dbias = sum_t dy`.
+fn reference_bias(shape: Shape, dy: &[Approx]) -> Vec<Approx> {
+    let Shape { t, out, .. } = shape;
+    (0..out).map(|o| (0..t).map(|row| dy[row * out + o]).collect::<Sum>().total()).collect()
+}
+
+pub fn forward(device: &dyn Device, case: &mut Case, format: Format) {
+    let (shape, precision) = (Shape::draw(case), format.precision(case));
     let Shape { t, inputs, out } = shape;
     let (x, w) = (case.values(t * inputs), case.values(out * inputs));
     let bias = case.once_in(2).then(|| case.values(out));
     let residual = case.once_in(2).then(|| case.values(t * out));
     let [with_bias, with_residual] = [bias.is_some(), residual.is_some()];
-    case.describe(format!("T={t} in={inputs} out={out} bias={with_bias} residual={with_residual}"));
-    let expected = reference(
-        shape,
-        &exact(&x),
-        &exact(&w),
-        bias.as_deref().map(exact).as_deref(),
-        residual.as_deref().map(exact).as_deref(),
-    );
-    let weight = Matrix { out, inputs, values: &w };
-    case.check("y", &[t, out], &device.linear(&x, &weight, bias.as_deref(), residual.as_deref()), &expected);
+    case.describe(format!(
+        "T={t} in={inputs} out={out} bias={with_bias} residual={with_residual} products={precision} weight={format:?}"
+    ));
+    let weight = Matrix { out, inputs, values: &w, frozen: format.frozen() };
+    let values = [&bias, &residual].map(|values| values.as_deref().map(exact));
+    let [bias_values, residual_values] = values.each_ref().map(Option::as_deref);
+    let expected =
+        reference(shape, &operands(&exact(&x), precision), &weights(&weight, precision), bias_values, residual_values);
+    let found = device.linear(&x, &weight, bias.as_deref(), residual.as_deref(), precision);
+    case.check("y", &[t, out], &found, &expected);
 }
 
-pub fn backward(device: &dyn Device, case: &mut Case) {
+pub fn backward_input(device: &dyn Device, case: &mut Case, format: Format) {
+    let (shape, precision) = (Shape::draw(case), format.precision(case));
+    let Shape { t, inputs, out } = shape;
+    let (w, dy) = (case.values(out * inputs), case.values(t * out));
+    case.describe(format!("T={t} in={inputs} out={out} products={precision} weight={format:?}"));
+    let weight = Matrix { out, inputs, values: &w, frozen: format.frozen() };
+    let expected = reference_input(shape, &operands(&exact(&dy), precision), &weights(&weight, precision));
+    case.check("dx", &[t, inputs], &device.linear_backward_input(&dy, &weight, precision), &expected);
+}
+
+pub fn backward_weight(device: &dyn Device, case: &mut Case, precision: Precision) {
     let shape = Shape::draw(case);
     let Shape { t, inputs, out } = shape;
-    let (x, w, dy) = (case.values(t * inputs), case.values(out * inputs), case.values(t * out));
-    case.describe(format!("T={t} in={inputs} out={out}"));
-    let [dx, dw, db] = reference_backward(shape, &exact(&x), &exact(&w), &exact(&dy));
-    let found = device.linear_backward(&x, &Matrix { out, inputs, values: &w }, &dy);
-    case.check("dx", &[t, inputs], &found.dx, &dx);
+    let (x, dy) = (case.values(t * inputs), case.values(t * out));
+    case.describe(format!("T={t} in={inputs} out={out} products={precision}"));
+    let exact_dy = exact(&dy);
+    let rounded = operands(&exact_dy, precision);
+    let dw = reference_weight(shape, &operands(&exact(&x), precision), &rounded);
+    let rounded_or_not = exact_dy.iter().zip(&rounded).map(|(x, y)| Approx::hull(*x, *y));
+    let db = reference_bias(shape, &rounded_or_not.collect::<Vec<_>>());
+    let found = device.linear_backward_weight(&x, inputs, &dy, out, precision);
     case.check("dweight", &[out, inputs], &found.dweight, &dw);
     case.check("dbias", &[out], &found.dbias, &db);
 }
@@ -122,9 +149,8 @@ mod tests {
         let shape = Shape { t: 3, inputs: 4, out: 5 };
         let (x, w, b, dy) = (random(12, 1), random(20, 2), random(5, 3), random(15, 4));
         let run = |x: &[Approx], w: &[Approx], b: &[Approx]| dot(&reference(shape, x, w, Some(b), None), &dy);
-        let [dx, dw, db] = reference_backward(shape, &x, &w, &dy);
-        check("dx", &x, &dx, |x| run(x, &w, &b));
-        check("dw", &w, &dw, |w| run(&x, w, &b));
-        check("db", &b, &db, |b| run(&x, &w, b));
+        check("dx", &x, &reference_input(shape, &dy, &w), |x| run(x, &w, &b));
+        check("dw", &w, &reference_weight(shape, &x, &dy), |w| run(&x, w, &b));
+        check("db", &b, &reference_bias(shape, &dy), |b| run(&x, &w, b));
     }
 }

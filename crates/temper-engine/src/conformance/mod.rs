@@ -33,6 +33,8 @@
 //!   exponential or logarithm within 4 (`8 u`), relative to the result; each then also carries what the errors of its
 //!   operands do to it;
 //! - a sum of `n` terms, in any order, has the errors of its terms and `n u` times the sum of their magnitudes;
+//! - an operand that is rounded to bf16, or to a level of a frozen weight's format, is any of those that the number before it
+//!   may be rounded to, given its bound: one, unless it lies within its bound of a border;
 //! - a denormal input may be read as zero and a denormal result flushed to zero (2^-126 per operation).
 //!
 //! So an inner product of `n` exact inputs may be off by about `(n + 1) u sum |x y|`, and what follows from it by as much as
@@ -50,6 +52,7 @@ mod embedding;
 mod failure;
 #[cfg(test)]
 mod finite;
+mod format;
 mod head;
 mod linear;
 mod optimiser;
@@ -63,7 +66,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use failure::{Failure, Problem, Report};
 
 use crate::device::Device;
+use crate::{Frozen, Precision};
 use case::Case;
+use format::Format;
 
 /// An operation: its name and how one case of it is checked.
 type Operation = (&'static str, fn(&dyn Device, &mut Case));
@@ -75,20 +80,40 @@ const OPERATIONS: &[Operation] = &[
     ("rmsnorm_backward", rmsnorm::backward),
     ("rope", rope::forward),
     ("rope_backward", rope::backward),
-    ("linear", linear::forward),
-    ("linear_backward", linear::backward),
+    ("linear", |device, case| linear::forward(device, case, Format::Trained(Precision::F32))),
+    ("linear in bf16", |device, case| linear::forward(device, case, Format::Trained(Precision::Bf16))),
+    ("linear, frozen bf16", |device, case| linear::forward(device, case, Format::Frozen(Frozen::Bf16))),
+    ("linear, frozen int8", |device, case| linear::forward(device, case, Format::Frozen(Frozen::Int8))),
+    ("linear, frozen nf4", |device, case| linear::forward(device, case, Format::Frozen(Frozen::Nf4))),
+    ("linear_backward_input", |device, case| linear::backward_input(device, case, Format::Trained(Precision::F32))),
+    ("linear_backward_input in bf16", |device, case| {
+        linear::backward_input(device, case, Format::Trained(Precision::Bf16));
+    }),
+    ("linear_backward_input, frozen bf16", |device, case| {
+        linear::backward_input(device, case, Format::Frozen(Frozen::Bf16));
+    }),
+    ("linear_backward_input, frozen int8", |device, case| {
+        linear::backward_input(device, case, Format::Frozen(Frozen::Int8));
+    }),
+    ("linear_backward_input, frozen nf4", |device, case| {
+        linear::backward_input(device, case, Format::Frozen(Frozen::Nf4));
+    }),
+    ("linear_backward_weight", |device, case| linear::backward_weight(device, case, Precision::F32)),
+    ("linear_backward_weight in bf16", |device, case| linear::backward_weight(device, case, Precision::Bf16)),
     ("attention", attention::forward),
     ("attention_backward", attention::backward),
     ("swiglu", swiglu::forward),
     ("swiglu_backward", swiglu::backward),
-    ("head", head::forward),
-    ("head_backward", head::backward),
+    ("head", |device, case| head::forward(device, case, Precision::F32)),
+    ("head in bf16", |device, case| head::forward(device, case, Precision::Bf16)),
+    ("head_backward", |device, case| head::backward(device, case, Precision::F32)),
+    ("head_backward in bf16", |device, case| head::backward(device, case, Precision::Bf16)),
     ("adamw", optimiser::adamw),
     ("grad_norm", optimiser::grad_norm),
     ("draw", sampling::draw),
 ];
 
-/// Names of all operations, which are those of the methods of [`Device`].
+/// Names of all operations: those of the methods of [`Device`], with the number format if there are several.
 pub fn operations() -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().map(|(name, _)| *name)
 }

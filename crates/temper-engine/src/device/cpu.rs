@@ -1,44 +1,44 @@
 //! The CPU: the operations that training and sampling run, with buffers around them.
 
 use super::{
-    AdamWState, AdamWStep, AttentionGrads, AttentionShape, Device, HeadGrads, HeadRows, HeadStats, LinearGrads, Matrix,
-    NormGrads, RopeTable,
+    AdamWState, AdamWStep, AttentionGrads, AttentionShape, Device, HeadGrads, HeadRows, HeadStats, Matrix, NormGrads,
+    RopeTable, WeightGrads,
 };
 use crate::kernels::columns::{Columns, Side};
-use crate::kernels::product::Panels;
+use crate::kernels::panels::{Direction, Format, Panels};
 use crate::ops::head::{Head, Rows, Work};
 use crate::ops::linear::{self, WeightGrad};
 use crate::ops::{embedding, rmsnorm, rope, swiglu};
 use crate::par::Shared;
 use crate::sample::draw::{Scratch, draw};
 use crate::workspace::Layer;
-use crate::{ModelConfig, Packed, SamplingParams, backward, forward, model, optim};
+use crate::{Frozen, ModelConfig, Packed, Precision, SamplingParams, backward, forward, model, optim};
 
 /// The processor, with the vector instructions that it has (`TEMPER_SIMD` in the environment chooses fewer).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
-/// `W^T`, for the forward.
-fn transposed(weight: &Matrix) -> Panels<f32> {
-    let (k, n) = (weight.inputs, weight.out);
-    let mut panels = Panels::new(k, n);
-    let fill = |(i, panel): (usize, &mut [f32])| Panels::fill_transposed(panel, i, k, n, weight.values);
-    panels.panels_mut().enumerate().for_each(fill);
-    panels
-}
-
-/// `W`, for the backward.
-fn plain(weight: &Matrix) -> Panels<f32> {
-    let (k, n) = (weight.out, weight.inputs);
-    let mut panels = Panels::new(k, n);
-    panels.panels_mut().enumerate().for_each(|(i, panel)| Panels::fill(panel, i, k, n, weight.values));
+/// The weight packed for one direction.
+fn panels(weight: &Matrix, direction: Direction, precision: Precision) -> Panels<f32> {
+    let format = match (weight.frozen, precision) {
+        (None, Precision::F32) => Format::Full,
+        (None, Precision::Bf16) | (Some(Frozen::Bf16), _) => Format::Bf16,
+        (Some(Frozen::Int8), _) => Format::Int8,
+        (Some(Frozen::Nf4), _) => Format::Nf4,
+    };
+    let (k, n) = match direction {
+        Direction::Forward => (weight.inputs, weight.out),
+        Direction::Backward => (weight.out, weight.inputs),
+    };
+    let mut panels = Panels::new(k, n, direction, format, precision);
+    panels.fill(weight.values);
     panels
 }
 
 /// A matrix in groups of columns, for the gradient of a weight.
-fn columns(side: Side, matrix: &[f32], width: usize) -> Columns<f32> {
+fn columns(side: Side, matrix: &[f32], width: usize, precision: Precision) -> Columns<f32> {
     let mut columns = Columns::default();
-    let writer = columns.prepare(side, width, matrix.len() / width);
+    let writer = columns.prepare(side, width, matrix.len() / width, precision);
     if !matrix.is_empty() {
         // SAFETY: one thread.
         unsafe { writer.write(0, matrix) };
@@ -66,7 +66,8 @@ fn attention_layer(
 }
 
 fn with_head<R>(head: &HeadRows, f: impl FnOnce(&Head<f32>) -> R) -> R {
-    f(&Head { weights: &transposed(head.weight), inv_temperature: 1.0 / head.temperature })
+    let weights = &panels(head.weight, Direction::Forward, head.precision);
+    f(&Head { weights, inv_temperature: 1.0 / head.temperature, precision: head.precision })
 }
 
 impl Device for Cpu {
@@ -116,20 +117,38 @@ impl Device for Cpu {
         dx
     }
 
-    fn linear(&self, x: &[f32], weight: &Matrix, bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32> {
+    fn linear(
+        &self,
+        x: &[f32],
+        weight: &Matrix,
+        bias: Option<&[f32]>,
+        residual: Option<&[f32]>,
+        precision: Precision,
+    ) -> Vec<f32> {
         let mut y = vec![0.0; x.len() / weight.inputs * weight.out];
-        linear::forward(x, &transposed(weight), bias, residual, &mut y);
+        linear::forward(x, &panels(weight, Direction::Forward, precision), bias, residual, &mut y);
         y
     }
 
-    fn linear_backward(&self, x: &[f32], weight: &Matrix, dy: &[f32]) -> LinearGrads {
-        let Matrix { out, inputs, .. } = *weight;
-        let (mut dx, mut dweight, mut dbias) = (vec![0.0; x.len()], vec![0.0; out * inputs], vec![0.0; out]);
-        linear::backward_input(dy, &plain(weight), &mut dx);
-        let (left, right) = (columns(Side::Left, dy, out), columns(Side::Right, x, inputs));
+    fn linear_backward_input(&self, dy: &[f32], weight: &Matrix, precision: Precision) -> Vec<f32> {
+        let mut dx = vec![0.0; dy.len() / weight.out * weight.inputs];
+        linear::backward_input(dy, &panels(weight, Direction::Backward, precision), &mut dx);
+        dx
+    }
+
+    fn linear_backward_weight(
+        &self,
+        x: &[f32],
+        inputs: usize,
+        dy: &[f32],
+        out: usize,
+        precision: Precision,
+    ) -> WeightGrads {
+        let (mut dweight, mut dbias) = (vec![0.0; out * inputs], vec![0.0; out]);
+        let (dy, x) = (columns(Side::Left, dy, out, precision), columns(Side::Right, x, inputs, precision));
         let (dw, db) = (Shared::new(&mut dweight), Shared::new(&mut dbias));
-        linear::add_weight_grads(&[WeightGrad { dy: &left, x: &right, dw, db: Some(db) }]);
-        LinearGrads { dx, dweight, dbias }
+        linear::add_weight_grads(&[WeightGrad { dy: &dy, x: &x, dw, db: Some(db) }]);
+        WeightGrads { dweight, dbias }
     }
 
     fn attention(&self, shape: &AttentionShape, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f32> {
@@ -187,9 +206,10 @@ impl Device for Cpu {
         let mut grads = HeadGrads { dhidden: vec![0.0; hidden.len()], dweight: vec![0.0; head.weight.values.len()] };
         let rows = Rows { hidden, targets, dlogprob: dlogprobs, dentropy };
         let mut work = Work::default();
+        let transposed = panels(head.weight, Direction::Backward, head.precision);
         with_head(head, |h| {
             h.stats(hidden, targets, work.kept(targets.len(), head.weight.out));
-            h.backward(&plain(head.weight), &rows, &mut grads.dhidden, &mut grads.dweight, &mut work);
+            h.backward(&transposed, &rows, &mut grads.dhidden, &mut grads.dweight, &mut work);
         });
         grads
     }
