@@ -64,10 +64,17 @@ pub trait Device {
         precision: Precision,
     ) -> WeightGrads;
 
+    /// Low-rank adapter (arXiv 2106.09685): `y` `[T, width]` with `scale (x A^T) B^T` added to its columns
+    /// `first..first + out`, of `x` `[T, in]`. Products are in f32, whatever the precision of the others.
+    fn adapter(&self, x: &[f32], adapter: &LowRank, y: &[f32]) -> Vec<f32>;
+
+    /// Gradients of [`Device::adapter`], given `dy` `[T, width]` (which is also that of `y`).
+    fn adapter_backward(&self, x: &[f32], adapter: &LowRank, dy: &[f32]) -> AdapterGrads;
+
     /// Causal grouped-query attention of each segment: `softmax(q k^T / sqrt(head_dim)) v`, `[T, heads * head_dim]`.
     /// `query` is `[T, heads, head_dim]`, `key` and `value` `[T, kv_heads, head_dim]`; query head `h` reads key-value head
-    /// `h / (heads / kv_heads)`. A token sees its own key and those before it in its segment, with a window the latest
-    /// `window` of them, its own included.
+    /// `h / (heads / kv_heads)`. A token sees its own key, those before it in its segment and, before these, all of the segment
+    /// that this one continues; with a window the latest `window` of them, its own included.
     fn attention(&self, shape: &AttentionShape, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f32>;
 
     /// Gradients of [`Device::attention`], given `dy` `[T, heads * head_dim]`.
@@ -145,6 +152,27 @@ pub struct Matrix<'a> {
     pub frozen: Option<Frozen>,
 }
 
+/// An adapter on some columns of a result.
+#[derive(Clone, Copy, Debug)]
+pub struct LowRank<'a> {
+    /// Rank.
+    pub r: usize,
+    /// Inputs.
+    pub inputs: usize,
+    /// Outputs.
+    pub out: usize,
+    /// `A`, `[r, in]`.
+    pub a: &'a [f32],
+    /// `B`, `[out, r]`.
+    pub b: &'a [f32],
+    /// Factor on the adapter's output.
+    pub scale: f32,
+    /// Width of the result.
+    pub width: usize,
+    /// First column of the result that the adapter adds to.
+    pub first: usize,
+}
+
 /// Widths, segments and window of attention.
 #[derive(Clone, Debug)]
 pub struct AttentionShape<'a> {
@@ -158,6 +186,8 @@ pub struct AttentionShape<'a> {
     pub window: Option<usize>,
     /// Start of each segment and, last, `T`. A segment may be empty.
     pub offsets: &'a [usize],
+    /// For each segment the earlier one that it continues, which continues none itself. Empty: no segment does.
+    pub parents: &'a [Option<usize>],
 }
 
 /// Rows that go to the head.
@@ -191,6 +221,17 @@ pub struct WeightGrads {
     pub dweight: Vec<f32>,
     /// `[out]`.
     pub dbias: Vec<f32>,
+}
+
+/// Gradients of [`Device::adapter`].
+#[derive(Clone, Debug, Default)]
+pub struct AdapterGrads {
+    /// What comes through the adapter, `[T, in]`.
+    pub dx: Vec<f32>,
+    /// `[r, in]`.
+    pub da: Vec<f32>,
+    /// `[out, r]`.
+    pub db: Vec<f32>,
 }
 
 /// Gradients of [`Device::attention`].
@@ -227,7 +268,7 @@ pub struct HeadGrads {
 /// Constants of one step of AdamW.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamWStep<'a> {
-    /// Betas, epsilon, decay.
+    /// Betas, epsilon, decay; moments in f32.
     pub config: AdamWConfig,
     /// Number of this step, from 1 on.
     pub step: u64,

@@ -17,7 +17,9 @@ fn head(shape: &AttentionShape, row: usize, heads: usize, head: usize) -> Range<
 
 /// Rows whose keys the token at `row` of `segment` sees.
 fn seen(shape: &AttentionShape, segment: usize, row: usize) -> Vec<usize> {
-    let rows: Vec<usize> = (shape.offsets[segment]..=row).collect();
+    let parent = shape.parents.get(segment).copied().flatten();
+    let before = parent.map_or(0..0, |parent| shape.offsets[parent]..shape.offsets[parent + 1]);
+    let rows: Vec<usize> = before.chain(shape.offsets[segment]..=row).collect();
     let first = shape.window.map_or(0, |window| rows.len().saturating_sub(window));
     rows[first..].to_vec()
 }
@@ -101,6 +103,27 @@ impl Inputs<'_> {
     }
 }
 
+/// Lengths of segments, and what they continue.
+#[derive(Default)]
+struct Segments {
+    lengths: Vec<usize>,
+    parents: Vec<Option<usize>>,
+}
+
+impl Segments {
+    fn push(&mut self, length: usize, parent: Option<usize>) {
+        self.lengths.push(length);
+        self.parents.push(parent);
+    }
+
+    /// Most keys of a sequence.
+    fn longest(&self) -> usize {
+        let before = |parent: &Option<usize>| parent.map_or(0, |parent| self.lengths[parent]);
+        let all = self.lengths.iter().enumerate().map(|(i, n)| n + self.parents.get(i).map_or(0, before));
+        all.max().unwrap_or(0)
+    }
+}
+
 /// What a case owns.
 struct Drawn {
     heads: usize,
@@ -108,6 +131,7 @@ struct Drawn {
     head_dim: usize,
     window: Option<usize>,
     offsets: Vec<usize>,
+    parents: Vec<Option<usize>>,
     query: Vec<f32>,
     key: Vec<f32>,
     value: Vec<f32>,
@@ -120,21 +144,28 @@ impl Drawn {
         let kv_heads = if long { 1 } else { case.choose(&[1, 1, 2, 3, 4]) };
         let head_dim = if long { 2 * case.size(3) } else { 2 * case.size(64) };
         let heads = group * kv_heads;
-        let mut lengths = Vec::new();
+        let mut segments = Segments::default();
         if long {
-            lengths.push(1500 + case.below(1000));
-            lengths.push(case.below(4));
+            segments.push(1500 + case.below(1000), None);
+            segments.push(case.below(4), Some(0));
+            segments.push(case.below(40), Some(0));
         } else {
-            let mut left = MOST / (heads * head_dim);
-            for _ in 0..case.below(7) {
+            let (shared, mut left) = (case.once_in(2), MOST / (heads * head_dim));
+            for index in 0..case.below(8) {
                 let length = case.rows(130);
-                if length * (length + 1) / 2 <= left {
-                    left -= length * (length + 1) / 2;
-                    lengths.push(length);
-                }
+                let parent = (shared && index > 0 && !case.once_in(3)).then(|| case.below(index));
+                let parent = parent.map(|parent| segments.parents.get(parent).copied().flatten().unwrap_or(parent));
+                let keys = length * (length + 1) / 2 + length * parent.map_or(0, |parent| segments.lengths[parent]);
+                let fits = keys <= left;
+                left -= if fits { keys } else { 0 };
+                segments.push(if fits { length } else { 0 }, parent);
+            }
+            if !shared && case.once_in(2) {
+                segments.parents.clear();
             }
         }
-        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let longest = segments.longest();
+        let Segments { lengths, parents } = segments;
         let window = match case.below(10) {
             0 => Some(1),
             1 => Some(2),
@@ -149,16 +180,16 @@ impl Drawn {
         }
         let t = offsets[lengths.len()];
         case.describe(format!(
-            "heads={heads} kv_heads={kv_heads} head_dim={head_dim} window={window:?} segments={lengths:?}"
+            "heads={heads} kv_heads={kv_heads} head_dim={head_dim} window={window:?} segments={lengths:?} parents={parents:?}"
         ));
         let query = case.values(t * heads * head_dim);
         let (key, value) = (case.values(t * kv_heads * head_dim), case.values(t * kv_heads * head_dim));
-        Drawn { heads, kv_heads, head_dim, window, offsets, query, key, value }
+        Drawn { heads, kv_heads, head_dim, window, offsets, parents, query, key, value }
     }
 
     fn shape(&self) -> AttentionShape<'_> {
         let Drawn { heads, kv_heads, head_dim, window, .. } = *self;
-        AttentionShape { heads, kv_heads, head_dim, window, offsets: &self.offsets }
+        AttentionShape { heads, kv_heads, head_dim, window, offsets: &self.offsets, parents: &self.parents }
     }
 
     fn dims(&self) -> [[usize; 3]; 2] {
@@ -194,8 +225,8 @@ mod tests {
     use super::*;
     use crate::conformance::finite::{check, dot, random};
 
-    fn gradient(window: Option<usize>) {
-        let shape = AttentionShape { heads: 4, kv_heads: 2, head_dim: 2, window, offsets: &[0, 4, 4, 7] };
+    fn gradient(window: Option<usize>, parents: &[Option<usize>]) {
+        let shape = AttentionShape { heads: 4, kv_heads: 2, head_dim: 2, window, offsets: &[0, 4, 4, 7], parents };
         let (q, k, v, dy) = (random(56, 1), random(28, 2), random(28, 3), random(56, 4));
         let inputs = |query: &[Approx], key: &[Approx], value: &[Approx]| {
             dot(&Inputs { shape: &shape, query, key, value }.reference(), &dy)
@@ -208,15 +239,21 @@ mod tests {
 
     #[test]
     fn gradients() {
-        gradient(None);
-        gradient(Some(2));
+        gradient(None, &[]);
+        gradient(Some(2), &[]);
+        gradient(None, &[None, None, Some(0)]);
+        gradient(Some(3), &[None, Some(0), Some(0)]);
     }
 
     #[test]
     fn keys_seen() {
-        let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, window: Some(2), offsets: &[0, 3, 3, 6] };
+        let offsets = &[0, 3, 3, 6];
+        let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, window: Some(2), offsets, parents: &[] };
         assert_eq!(seen(&shape, 0, 2), [1, 2]);
         assert_eq!(seen(&shape, 2, 3), [3]);
-        assert_eq!(seen(&AttentionShape { window: None, ..shape }, 2, 5), [3, 4, 5]);
+        assert_eq!(seen(&AttentionShape { window: None, ..shape.clone() }, 2, 5), [3, 4, 5]);
+        let parents = &[None, None, Some(0)];
+        assert_eq!(seen(&AttentionShape { window: None, parents, ..shape.clone() }, 2, 4), [0, 1, 2, 3, 4]);
+        assert_eq!(seen(&AttentionShape { parents, ..shape }, 2, 3), [2, 3]);
     }
 }

@@ -91,7 +91,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (operation, cases, elements) in &self.checked {
             let failures = self.failures.iter().filter(|failure| failure.operation == *operation).count();
-            writeln!(f, "{operation:<28} {cases:>5} cases {elements:>9} elements {failures:>5} failures")?;
+            writeln!(f, "{operation:<36} {cases:>5} cases {elements:>9} elements {failures:>5} failures")?;
         }
         for failure in &self.failures {
             writeln!(f, "{failure}")?;

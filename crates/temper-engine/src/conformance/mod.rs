@@ -45,6 +45,7 @@
 //! Positions where two answers are both right (the most probable of two logits that are equal but for rounding, a random
 //! number next to the border between two tokens) accept both.
 
+mod adapter;
 mod approx;
 mod attention;
 mod case;
@@ -100,6 +101,8 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("linear_backward_weight", |device, case| linear::backward_weight(device, case, Precision::F32)),
     ("linear_backward_weight in bf16", |device, case| linear::backward_weight(device, case, Precision::Bf16)),
+    ("adapter", adapter::forward),
+    ("adapter_backward", adapter::backward),
     ("attention", attention::forward),
     ("attention_backward", attention::backward),
     ("swiglu", swiglu::forward),

@@ -3,8 +3,8 @@
 use super::approx::{Approx, exact};
 use super::case::Case;
 use super::failure::Problem;
-use crate::AdamWConfig;
 use crate::device::{AdamWState, AdamWStep, Device};
+use crate::{AdamWConfig, Moments};
 
 /// Euclidean norm.
 fn norm(values: &[f32]) -> f64 {
@@ -13,7 +13,7 @@ fn norm(values: &[f32]) -> f64 {
 
 /// Parameters and moments after a step. Factors that do not depend on the element are computed in `f64` and rounded once.
 fn reference(step: &AdamWStep, grads: &[f32], before: &AdamWState) -> [Vec<Approx>; 3] {
-    let AdamWConfig { beta1, beta2, eps, weight_decay } = step.config;
+    let AdamWConfig { beta1, beta2, eps, weight_decay, .. } = step.config;
     let clip = step.max_grad_norm.map_or(1.0, |most| (most / (norm(grads) + 1e-6)).min(1.0));
     let decays = step.tensors.iter().flat_map(|(len, decays)| std::iter::repeat_n(*decays, *len));
     let c = Approx::constant;
@@ -47,6 +47,7 @@ pub fn adamw(device: &dyn Device, case: &mut Case) {
         beta2: case.choose(&[0.999, 0.95]),
         eps: case.choose(&[1e-8, 1e-6]),
         weight_decay: case.choose(&[0.0, 0.1]),
+        moments: Moments::F32,
     };
     let step = case.choose(&[1, 2, 10, 100_000]);
     let lr = case.choose(&[1e-5, 0.01, 0.0]);
@@ -95,7 +96,7 @@ mod tests {
     /// A first step from zero moments moves each parameter by `lr` against its gradient's sign, whatever the betas.
     #[test]
     fn first_step() {
-        let config = AdamWConfig { beta1: 0.8, beta2: 0.95, eps: 0.0, weight_decay: 0.5 };
+        let config = AdamWConfig { beta1: 0.8, beta2: 0.95, eps: 0.0, weight_decay: 0.5, moments: Moments::F32 };
         let step = AdamWStep { config, step: 1, lr: 0.1, max_grad_norm: Some(1.0), tensors: &[(1, true), (1, false)] };
         let before = AdamWState { params: vec![2.0, 3.0], m: vec![0.0; 2], v: vec![0.0; 2] };
         let [params, m, v] = reference(&step, &[3.0, -4.0], &before);

@@ -1,18 +1,20 @@
 //! The CPU: the operations that training and sampling run, with buffers around them.
 
 use super::{
-    AdamWState, AdamWStep, AttentionGrads, AttentionShape, Device, HeadGrads, HeadRows, HeadStats, Matrix, NormGrads,
-    RopeTable, WeightGrads,
+    AdamWState, AdamWStep, AdapterGrads, AttentionGrads, AttentionShape, Device, HeadGrads, HeadRows, HeadStats,
+    LowRank, Matrix, NormGrads, RopeTable, WeightGrads,
 };
 use crate::kernels::columns::{Columns, Side};
-use crate::kernels::panels::{Direction, Format, Panels};
+use crate::kernels::panels::{Direction, Panels};
 use crate::ops::head::{Head, Rows, Work};
-use crate::ops::linear::{self, WeightGrad};
+use crate::ops::linear::{self, Operands, WeightGrad};
+use crate::ops::lora::{self, Part, PartColumns};
 use crate::ops::{embedding, rmsnorm, rope, swiglu};
 use crate::par::Shared;
 use crate::sample::draw::{Scratch, draw};
+use crate::weights::Formats;
 use crate::workspace::Layer;
-use crate::{Frozen, ModelConfig, Packed, Precision, SamplingParams, backward, forward, model, optim};
+use crate::{AdamW, ModelConfig, Packed, Precision, SamplingParams, TensorInfo, backward, forward, model};
 
 /// The processor, with the vector instructions that it has (`TEMPER_SIMD` in the environment chooses fewer).
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,12 +22,7 @@ pub struct Cpu;
 
 /// The weight packed for one direction.
 fn panels(weight: &Matrix, direction: Direction, precision: Precision) -> Panels<f32> {
-    let format = match (weight.frozen, precision) {
-        (None, Precision::F32) => Format::Full,
-        (None, Precision::Bf16) | (Some(Frozen::Bf16), _) => Format::Bf16,
-        (Some(Frozen::Int8), _) => Format::Int8,
-        (Some(Frozen::Nf4), _) => Format::Nf4,
-    };
+    let format = Formats::new(weight.frozen, precision).layers;
     let (k, n) = match direction {
         Direction::Forward => (weight.inputs, weight.out),
         Direction::Backward => (weight.out, weight.inputs),
@@ -46,6 +43,13 @@ fn columns(side: Side, matrix: &[f32], width: usize, precision: Precision) -> Co
     columns
 }
 
+/// An adapter, packed.
+fn part(adapter: &LowRank) -> Part<f32> {
+    let LowRank { r, a, b, scale, first, out, .. } = *adapter;
+    let places = (0..a.len(), a.len()..a.len() + b.len());
+    Part::new(first..first + out, scale, r, places, &[a, b].concat())
+}
+
 /// A layer's queries, keys and values, `[T, q + 2 kv]`, and a model's configuration with these heads.
 fn attention_layer(
     shape: &AttentionShape,
@@ -53,11 +57,11 @@ fn attention_layer(
     key: &[f32],
     value: &[f32],
 ) -> (ModelConfig, Packed, Layer<f32>) {
-    let AttentionShape { heads, kv_heads, head_dim, window, offsets } = shape;
+    let AttentionShape { heads, kv_heads, head_dim, window, offsets, parents } = shape;
     let mut config = ModelConfig::small(1, heads * head_dim, 1, *heads, *kv_heads, 1);
     config.sliding_window = vec![*window];
     let t = *offsets.last().unwrap_or(&0);
-    let batch = Packed { ids: vec![0; t], offsets: offsets.to_vec() };
+    let batch = Packed { ids: vec![0; t], offsets: offsets.to_vec(), parents: parents.to_vec() };
     let (q, kv) = (config.q_size(), config.kv_size());
     let rows = query.chunks_exact(q).zip(key.chunks_exact(kv)).zip(value.chunks_exact(kv));
     let qkv = rows.flat_map(|((q, k), v)| [q, k, v].concat()).collect();
@@ -126,13 +130,17 @@ impl Device for Cpu {
         precision: Precision,
     ) -> Vec<f32> {
         let mut y = vec![0.0; x.len() / weight.inputs * weight.out];
-        linear::forward(x, &panels(weight, Direction::Forward, precision), bias, residual, &mut y);
+        linear::forward(x, &panels(weight, Direction::Forward, precision), &[], bias, residual, &mut y);
         y
     }
 
     fn linear_backward_input(&self, dy: &[f32], weight: &Matrix, precision: Precision) -> Vec<f32> {
         let mut dx = vec![0.0; dy.len() / weight.out * weight.inputs];
-        linear::backward_input(dy, &panels(weight, Direction::Backward, precision), &mut dx);
+        let weight = panels(weight, Direction::Backward, precision);
+        let mut operands = Operands::default();
+        let writer = operands.prepare((weight.k, weight.n), dy.len() / weight.k, None, &[]);
+        // SAFETY: one thread.
+        unsafe { writer.backward(0, dy, &weight, &mut dx) };
         dx
     }
 
@@ -149,6 +157,31 @@ impl Device for Cpu {
         let (dw, db) = (Shared::new(&mut dweight), Shared::new(&mut dbias));
         linear::add_weight_grads(&[WeightGrad { dy: &dy, x: &x, dw, db: Some(db) }]);
         WeightGrads { dweight, dbias }
+    }
+
+    fn adapter(&self, x: &[f32], adapter: &LowRank, y: &[f32]) -> Vec<f32> {
+        let mut y = y.to_vec();
+        lora::forward(&[part(adapter)], x, &mut y, adapter.width);
+        y
+    }
+
+    fn adapter_backward(&self, x: &[f32], adapter: &LowRank, dy: &[f32]) -> AdapterGrads {
+        let LowRank { inputs, a, b, width, .. } = *adapter;
+        let mut grads = AdapterGrads { dx: vec![0.0; x.len()], da: vec![0.0; a.len()], db: vec![0.0; b.len()] };
+        if x.is_empty() {
+            return grads;
+        }
+        let (part, mut columns) = (part(adapter), PartColumns::default());
+        let writer = columns.prepare(&part, x.len() / inputs);
+        // SAFETY: one thread.
+        unsafe {
+            writer.backward(&part, 0, dy, width, &mut grads.dx);
+            writer.inputs(&part, 0, x);
+        }
+        let x = self::columns(Side::Right, x, inputs, Precision::F32);
+        let (da, db) = (Shared::new(&mut grads.da), Shared::new(&mut grads.db));
+        linear::add_weight_grads(&columns.grads(&x, da, db));
+        grads
     }
 
     fn attention(&self, shape: &AttentionShape, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f32> {
@@ -168,7 +201,7 @@ impl Device for Cpu {
         let (config, batch, mut layer) = attention_layer(shape, query, key, value);
         forward::attention_phase(&config, 0, &batch, &mut layer);
         let mut dqkv = vec![0.0; layer.qkv.len()];
-        backward::attention_phase(&config, 0, &batch, &layer, dy, &mut dqkv);
+        backward::attention(&config, 0, &batch, &layer, dy, &mut dqkv);
         let (q, kv) = (config.q_size(), config.kv_size());
         let mut grads = AttentionGrads::default();
         for row in dqkv.chunks_exact(q + 2 * kv) {
@@ -209,24 +242,24 @@ impl Device for Cpu {
         let transposed = panels(head.weight, Direction::Backward, head.precision);
         with_head(head, |h| {
             h.stats(hidden, targets, work.kept(targets.len(), head.weight.out));
-            h.backward(&transposed, &rows, &mut grads.dhidden, &mut grads.dweight, &mut work);
+            h.backward(&transposed, &rows, &mut grads.dhidden, Some(&mut grads.dweight), &mut work);
         });
         grads
     }
 
     fn adamw(&self, step: &AdamWStep, grads: &[f32], before: &AdamWState) -> AdamWState {
-        let mut after = before.clone();
-        let norm = self.grad_norm(grads);
-        let step = optim::Step {
-            config: step.config,
-            step: step.step,
-            lr: step.lr,
-            max_grad_norm: step.max_grad_norm,
-            norm,
-            tensors: step.tensors,
+        let AdamWState { mut params, m, v } = before.clone();
+        let mut start = 0;
+        let tensor = |&(len, decays): &(usize, bool)| {
+            let range = start..start + len;
+            start = range.end;
+            TensorInfo { name: String::new(), shape: if decays { vec![len, 1] } else { vec![len] }, range }
         };
-        optim::update(&step, &mut after.params, &mut after.m, &mut after.v, grads);
-        after
+        let tensors: Vec<TensorInfo> = step.tensors.iter().map(tensor).collect();
+        let mut optimiser = AdamW::with_moments(step.config, step.step - 1, m, v);
+        optimiser.update(&tensors, &mut params, grads, self.grad_norm(grads), step.lr, step.max_grad_norm);
+        let [m, v] = optimiser.into_moments();
+        AdamWState { params, m, v }
     }
 
     fn grad_norm(&self, grads: &[f32]) -> f64 {
