@@ -204,7 +204,8 @@ fn attention_phase<F: Real>(model: &Model<F>, index: usize, batch: &Packed, laye
     }
 }
 
-fn attend<F: Real, E: Operand<F>>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
+/// Attention of layer `index`: from `layer.qkv` to `layer.attended` and `layer.log_sums`.
+pub fn attend<F: Real, E: Operand<F>>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
     let heads = heads::<F>(config, index);
     let (dim, group, padded) = (heads.dim, heads.group, heads.padded());
     let (q, kv) = (config.q_size(), config.kv_size());

@@ -514,6 +514,13 @@ simd! {
     }
 }
 
+/// Euclidean norm, computed in `f64` in a fixed order.
+pub(crate) fn norm<F: Real>(values: &[F]) -> f64 {
+    let mut sums = vec![0.0; values.len().div_ceil(NORM_CHUNK)];
+    values.par_chunks(NORM_CHUNK).map(sum_of_squares).collect_into_vec(&mut sums);
+    sums.iter().sum::<f64>().sqrt()
+}
+
 /// Gradients of the parameters that are trained, in the layout of [`Model::trainable`].
 #[derive(Clone, Debug)]
 pub struct Grads<F = f32> {
@@ -533,10 +540,7 @@ impl<F: Real> Grads<F> {
 
     /// Euclidean norm over all parameters, computed in `f64` in a fixed order.
     pub fn norm(&self) -> f64 {
-        let mut sums = vec![0.0; self.values.len().div_ceil(NORM_CHUNK)];
-        let chunks = self.values.par_chunks(NORM_CHUNK).map(sum_of_squares);
-        chunks.collect_into_vec(&mut sums);
-        sums.iter().sum::<f64>().sqrt()
+        norm(&self.values)
     }
 
     /// All gradients, in the order of [`Model::trainable_tensors`].

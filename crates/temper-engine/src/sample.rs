@@ -5,7 +5,7 @@
 //! with the random number of its completion's key and its position, so a completion is a function of model, prompt, key
 //! and parameters alone, whatever else is sampled with it.
 
-mod draw;
+pub(crate) mod draw;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
