@@ -16,7 +16,7 @@ use temper_train::algorithms::sft::nll;
 /// Largest relative difference of a loss or a gradient norm.
 const TOLERANCE: f64 = 1e-3;
 /// Largest absolute difference of a log-probability or reward after the last step.
-const PROBE: f64 = 2e-3;
+const PROBE: f64 = 1e-3;
 
 #[derive(Deserialize)]
 struct Reference {
