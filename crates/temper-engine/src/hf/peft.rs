@@ -5,6 +5,7 @@
 //! `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` and `….lora_B.weight`, a reward model's head, which PEFT
 //! calls a module to save, is `base_model.model.score.weight`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use super::error::HfError;
 use super::read::convert;
 use super::shards::Shards;
 use super::write;
-use crate::{Adapter, EngineError, LoraConfig, Model, ModelConfig, Projection};
+use crate::{Adapter, EngineError, LoraConfig, Model, ModelConfig, Projection, TensorInfo};
 
 /// Name of the adapter's configuration.
 const CONFIG: &str = "adapter_config.json";
@@ -84,7 +85,8 @@ impl Model<f32> {
         let bytes = 4 * adapter.params.len() as u64;
         Ok(write::save_files(dir, bytes, &[CONFIG, WEIGHTS], |place| {
             write::write_json(&place(CONFIG), &config)?;
-            write::write_safetensors(&adapter.tensors, PREFIX, &adapter.params, &place(WEIGHTS))
+            let values = |tensor: &TensorInfo| Cow::Borrowed(&adapter.params[tensor.range.clone()]);
+            write::write_safetensors(&adapter.tensors, PREFIX, values, &place(WEIGHTS))
         })?)
     }
 
