@@ -39,10 +39,10 @@ def main():
             )
         assert out.shape == (args.batch, args.seq + args.new_tokens), out.shape
 
-    times = common.repeat(sample, args.seconds, warmup=2 if more else 1)
-    rates = common.spread([args.batch * args.new_tokens / t for t in times])
+    times = common.repeat(sample, args.seconds, warmup=3 if more else 1)
+    rate = args.batch * args.new_tokens / common.spread(times)["median"]
     common.emit(
-        "decode", args.setting, times, batch=args.batch, seq=args.seq, new_tokens=args.new_tokens, threads=threads, tokens_per_s=rates
+        "decode", args.setting, times, batch=args.batch, seq=args.seq, new_tokens=args.new_tokens, threads=threads, tokens_per_s=rate
     )
 
 

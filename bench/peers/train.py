@@ -40,8 +40,8 @@ def main():
         return loss
 
     times = common.repeat(step, args.seconds, warmup=3)
-    rates = common.spread([args.batch * args.seq / t for t in times])
-    common.emit("train", args.setting, times, batch=args.batch, seq=args.seq, threads=threads, tokens_per_s=rates)
+    rate = args.batch * args.seq / common.spread(times)["median"]
+    common.emit("train", args.setting, times, batch=args.batch, seq=args.seq, threads=threads, tokens_per_s=rate)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,12 @@ impl Work {
 
     /// Refuses what the model cannot run.
     fn check(&self, config: &ModelConfig) -> Result<(), TrainError> {
+        if config.num_labels.is_some() {
+            return Err(TrainError::setting(
+                "the model is a sequence classifier, which predicts no tokens",
+                "Give the directory of a causal language model",
+            ));
+        }
         let (seq, new_tokens) = match *self {
             Work::Train { seq, .. } => (seq, 0),
             Work::Decode { seq, new_tokens, .. } | Work::Grpo { seq, new_tokens, .. } => (seq, new_tokens),
