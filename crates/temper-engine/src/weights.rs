@@ -174,12 +174,6 @@ impl<F: Real> ModelPanels<F> {
             self.head.fill(&params[places.head.clone()]);
         }
     }
-
-    /// Memory in bytes.
-    pub fn bytes(&self) -> usize {
-        let layer = |l: &LayerPanels<F>| l.qkv.bytes() + l.o.bytes() + l.gate_up.bytes() + l.down.bytes();
-        self.layers.iter().map(layer).sum::<usize>() + self.head.bytes()
-    }
 }
 
 /// Packed weights, made at first use and again after the parameters have changed.
