@@ -151,10 +151,10 @@ impl Drawn {
             segments.push(case.below(40), Some(0));
         } else {
             let (shared, mut left) = (case.once_in(2), MOST / (heads * head_dim));
-            for index in 0..case.below(8) {
-                let length = case.rows(130);
-                let parent = (shared && index > 0 && !case.once_in(3)).then(|| case.below(index));
-                let parent = parent.map(|parent| segments.parents.get(parent).copied().flatten().unwrap_or(parent));
+            for index in 0..case.below(if shared { 12 } else { 7 }) {
+                let length = case.rows(if shared { 65 } else { 130 });
+                let roots: Vec<usize> = (0..index).filter(|i| segments.parents[*i].is_none()).collect();
+                let parent = (shared && index > 0 && !case.once_in(2)).then(|| case.choose(&roots));
                 let keys = length * (length + 1) / 2 + length * parent.map_or(0, |parent| segments.lengths[parent]);
                 let fits = keys <= left;
                 left -= if fits { keys } else { 0 };
