@@ -1,9 +1,11 @@
 //! Weights on disk: Hugging Face directories.
 //!
 //! A directory is `config.json`, `generation_config.json` (optional) and either `model.safetensors` or shards with
-//! `model.safetensors.index.json`. Weights in f32, bf16 or f16 are read into f32; f32 is written.
+//! `model.safetensors.index.json`. Weights in f32, bf16 or f16 are read into f32; f32 is written. Adapters are PEFT
+//! directories.
 
 mod error;
+mod peft;
 mod read;
 mod shards;
 mod write;
@@ -16,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{EngineError, Model, ModelConfig};
 pub use error::HfError;
+pub use peft::AdapterSource;
 
 /// Name of the configuration file.
 const CONFIG: &str = "config.json";

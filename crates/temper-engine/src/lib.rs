@@ -38,7 +38,7 @@ pub use batch::Packed;
 pub use config::{Arch, AttentionBias, ModelConfig, Rope, RopeScaling};
 pub use decode::{KvCache, Positions};
 pub use error::EngineError;
-pub use hf::HfError;
+pub use hf::{AdapterSource, HfError};
 pub use lora::{Adapter, LoraConfig, Projection};
 pub use memory::peak_memory_bytes;
 pub use model::{Grads, Model, TensorInfo, TokenGrads, TokenStats};

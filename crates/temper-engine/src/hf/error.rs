@@ -189,6 +189,32 @@ pub enum HfError {
         /// First position that differs.
         element: usize,
     },
+    /// A setting of `adapter_config.json` is wrong or not supported.
+    #[error("{}: key `{key}`: {problem}", file.display())]
+    AdapterKey {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A tensor of an adapter is missing, has another shape or does not belong to the model.
+    #[error("{}: tensor `{tensor}`: {problem}", file.display())]
+    AdapterTensor {
+        /// The file.
+        file: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// An adapter is to be saved and there is none.
+    #[error("{}: the model has no adapter to save; save the whole model, or add an adapter first", dir.display())]
+    NoAdapter {
+        /// Where it was to be written.
+        dir: PathBuf,
+    },
     /// The disk is too small for what is to be written.
     #[error(
         "{}: no disk space: {needed} bytes are needed and {available} are free; \

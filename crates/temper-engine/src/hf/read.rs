@@ -116,7 +116,7 @@ fn same_as_embedding(model: &Model, shards: &Shards, head: &Entry) -> Result<(),
 }
 
 /// Widens the bytes of a tensor to f32 and checks that every value is finite.
-fn convert(shards: &Shards, name: &str, entry: &Entry, out: &mut [f32]) -> Result<(), HfError> {
+pub(super) fn convert(shards: &Shards, name: &str, entry: &Entry, out: &mut [f32]) -> Result<(), HfError> {
     let file = || shards.file(entry).to_path_buf();
     let bytes = shards.bytes(entry);
     let (width, decode): (usize, fn(&[u8]) -> f32) = match entry.dtype {

@@ -26,7 +26,7 @@ pub(crate) struct Entry {
     end: usize,
 }
 
-/// All tensors of a model directory.
+/// All tensors of a model directory, or of one file.
 pub(crate) struct Shards {
     files: Vec<(PathBuf, Mmap)>,
     entries: BTreeMap<String, Entry>,
@@ -39,12 +39,17 @@ impl Shards {
     pub fn open(dir: &Path) -> Result<Self, HfError> {
         let single = dir.join(SINGLE);
         if single.is_file() {
-            let mut shards = Self { files: Vec::new(), entries: BTreeMap::new(), source: single.clone() };
-            shards.add(&single)?;
-            return Ok(shards);
+            return Self::open_file(&single);
         }
         let index = dir.join(INDEX);
         if index.is_file() { Self::open_sharded(dir, &index) } else { Err(no_weights(dir, single)) }
+    }
+
+    /// Maps one file.
+    pub fn open_file(file: &Path) -> Result<Self, HfError> {
+        let mut shards = Self { files: Vec::new(), entries: BTreeMap::new(), source: file.to_path_buf() };
+        shards.add(file)?;
+        Ok(shards)
     }
 
     fn open_sharded(dir: &Path, index: &Path) -> Result<Self, HfError> {
@@ -169,7 +174,7 @@ fn bad_index(index: &Path, found: String) -> HfError {
 fn no_weights(dir: &Path, file: PathBuf) -> HfError {
     let has = |name: &str| dir.join(name).exists();
     let hint = if has("adapter_config.json") {
-        "the directory holds a PEFT adapter: merge it into its base model and save the whole"
+        "the directory holds a PEFT adapter: load its base model, and the adapter on it"
     } else if has("pytorch_model.bin") || has("pytorch_model.bin.index.json") {
         "the directory holds pickled weights, which are not read: save the model with save_pretrained to get safetensors"
     } else {

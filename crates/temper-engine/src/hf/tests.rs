@@ -154,7 +154,7 @@ fn missing_files_say_what_to_do() {
     fs::write(dir.path().join("pytorch_model.bin"), "").unwrap();
     says(dir.path(), &["pickled", "save_pretrained"]);
     fs::write(dir.path().join("adapter_config.json"), "").unwrap();
-    says(dir.path(), &["PEFT adapter", "merge"]);
+    says(dir.path(), &["PEFT adapter", "base model"]);
 }
 
 #[test]

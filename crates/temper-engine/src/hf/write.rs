@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::HfError;
 use super::shards::{INDEX, SINGLE};
 use super::{CONFIG, GENERATION, le_bytes};
-use crate::Model;
+use crate::{Model, TensorInfo};
 
 /// Room for headers and the small files.
 const OVERHEAD: u64 = 1 << 20;
@@ -19,10 +19,28 @@ const WRITE: usize = 1 << 18;
 
 /// Writes the model. See [`Model::save`].
 pub(super) fn save(model: &Model, dir: &Path) -> Result<(), HfError> {
-    let needed = 4 * model.num_params() as u64 + OVERHEAD;
+    let bytes = 4 * model.num_params() as u64;
+    let config = model.config();
+    save_files(dir, bytes, &[CONFIG, GENERATION, SINGLE], |place| {
+        write_json(&place(CONFIG), &config.to_json())?;
+        write_json(&place(GENERATION), &config.generation_json())?;
+        write_safetensors(model.tensors(), "", model.params(), &place(SINGLE))
+    })?;
+    remove_old_shards(dir)
+}
+
+/// Saves the files `names` of about `bytes` in sum to `dir`. `write` writes each to the path that the function it is given
+/// returns for the name. A new directory is written beside and renamed into place.
+pub(super) fn save_files(
+    dir: &Path,
+    bytes: u64,
+    names: &[&str],
+    write: impl Fn(&dyn Fn(&str) -> PathBuf) -> Result<(), HfError>,
+) -> Result<(), HfError> {
+    let needed = bytes + OVERHEAD;
     if dir.is_dir() {
         check_space(dir, needed)?;
-        return save_into(model, dir);
+        return save_into(dir, names, write);
     }
     let name = dir.file_name().ok_or_else(|| {
         HfError::write(dir, std::io::Error::new(std::io::ErrorKind::InvalidInput, "not the name of a directory"))
@@ -31,7 +49,11 @@ pub(super) fn save(model: &Model, dir: &Path) -> Result<(), HfError> {
     fs::create_dir_all(parent).map_err(|e| HfError::write(parent, e))?;
     check_space(parent, needed)?;
     let beside = parent.join(format!(".{}.tmp", name.to_string_lossy()));
-    let done = replace_dir(&beside, dir, |tmp| write_files(model, tmp, |file| tmp.join(file)));
+    let done = replace_dir(&beside, dir, |tmp| {
+        write(&|file| tmp.join(file))?;
+        sync_dir(tmp);
+        Ok(())
+    });
     if done.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(&beside);
@@ -51,15 +73,17 @@ fn replace_dir(beside: &Path, dir: &Path, write: impl FnOnce(&Path) -> Result<()
 }
 
 /// Into a directory that is there and may hold a tokenizer or an older save: every file is written beside its place
-/// before the first is renamed, the weights last.
-fn save_into(model: &Model, dir: &Path) -> Result<(), HfError> {
+/// before the first is renamed, the weights, which are named last, last.
+fn save_into(
+    dir: &Path,
+    names: &[&str],
+    write: impl Fn(&dyn Fn(&str) -> PathBuf) -> Result<(), HfError>,
+) -> Result<(), HfError> {
     let beside = |file: &str| dir.join(format!(".{file}.tmp"));
-    let names = [CONFIG, GENERATION, SINGLE];
-    let done = write_files(model, dir, beside).and_then(|()| {
+    let done = write(&beside).and_then(|()| {
         for name in names {
             fs::rename(beside(name), dir.join(name)).map_err(|e| HfError::write(&dir.join(name), e))?;
         }
-        remove_old_shards(dir)?;
         sync_dir(dir);
         Ok(())
     });
@@ -92,15 +116,7 @@ fn remove_old_shards(dir: &Path) -> Result<(), HfError> {
     Ok(())
 }
 
-fn write_files(model: &Model, dir: &Path, place: impl Fn(&str) -> PathBuf) -> Result<(), HfError> {
-    write_json(&place(CONFIG), &model.config().to_json())?;
-    write_json(&place(GENERATION), &model.config().generation_json())?;
-    write_safetensors(model, &place(SINGLE))?;
-    sync_dir(dir);
-    Ok(())
-}
-
-fn write_json(file: &Path, value: &Value) -> Result<(), HfError> {
+pub(super) fn write_json(file: &Path, value: &Value) -> Result<(), HfError> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| HfError::write(file, e.into()))?;
     text.push('\n');
     let write = || {
@@ -111,14 +127,19 @@ fn write_json(file: &Path, value: &Value) -> Result<(), HfError> {
     write().map_err(|e| HfError::write(file, e))
 }
 
-/// Writes all tensors in the order of the arena. The file is the length of the header (u64), the header (JSON, padded
+/// Writes `tensors` in the order of their arena `params`, each name after `prefix`. The file is the length of the header (u64), the header (JSON, padded
 /// with spaces to a multiple of 8 bytes) and the values, all little-endian.
-fn write_safetensors(model: &Model, file: &Path) -> Result<(), HfError> {
+pub(super) fn write_safetensors(
+    tensors: &[TensorInfo],
+    prefix: &str,
+    params: &[f32],
+    file: &Path,
+) -> Result<(), HfError> {
     let mut header = Map::from_iter([("__metadata__".to_owned(), json!({"format": "pt"}))]);
-    for tensor in model.tensors() {
+    for tensor in tensors {
         let offsets = [4 * tensor.range.start, 4 * tensor.range.end];
         let entry = json!({"dtype": "F32", "shape": tensor.shape, "data_offsets": offsets});
-        header.insert(tensor.name.clone(), entry);
+        header.insert(format!("{prefix}{}", tensor.name), entry);
     }
     let mut header = Value::Object(header).to_string();
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
@@ -126,7 +147,7 @@ fn write_safetensors(model: &Model, file: &Path) -> Result<(), HfError> {
         let mut handle = File::create(file)?;
         handle.write_all(&(header.len() as u64).to_le_bytes())?;
         handle.write_all(header.as_bytes())?;
-        for part in model.params().chunks(WRITE) {
+        for part in params.chunks(WRITE) {
             handle.write_all(&le_bytes(part))?;
         }
         handle.sync_all()
