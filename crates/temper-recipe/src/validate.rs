@@ -8,8 +8,8 @@ use crate::schema::schema;
 use crate::suggest::unknown;
 use crate::tree::{Node, Place};
 use crate::{
-    ALL_LINEAR, Arm, Bytes, Gate, Grpo, LoraSpec, PROJECTIONS, Recipe, RecipeError, Reject, Sft, Stage, StageData, Targets,
-    firewall,
+    ALL_LINEAR, Arm, Bytes, Gate, Grpo, LoraSpec, PROJECTIONS, Recipe, RecipeError, Reject, Sft, Stage, StageData,
+    Targets, firewall,
 };
 
 /// What a check finds: nothing or the first problem.

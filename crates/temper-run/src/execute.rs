@@ -16,7 +16,7 @@ use temper_engine::Model;
 use temper_eval::{Action, GateVerdict};
 use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
 use temper_score::Scorer;
-use temper_train::{Cost, Progress, StageContext, StageOutcome, StageStatus};
+use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::RunDir;
 use crate::error::RunError;
@@ -26,6 +26,9 @@ use crate::models::{self, Loaded, Resolve};
 use crate::prepare::{Prepared, prepare};
 use crate::sources::Sources;
 use crate::summary::{ArmStatus, ArmSummary, BASE, RunSummary, StageSummary, SuiteInfo};
+
+/// Folder of the adapter in a checkpoint.
+const ADAPTER: &str = "adapter";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +94,8 @@ pub fn execute(
     {
         template.pin_clock(started.as_second());
     }
+    let mut loaded = loaded;
+    loaded.model.set_precision(temper_train::precision(recipe.dtype));
     let base_digest = loaded.model.digest();
     if !summary.base.digest.is_empty() && summary.base.digest != base_digest {
         return Err(RunError::Other(format!(
@@ -98,7 +103,8 @@ pub fn execute(
             loaded.dir.display()
         )));
     }
-    let mut run = Run { recipe, dir, ledger, prepared, base: loaded, base_digest, summary: &mut summary };
+    let resources = Resources::new(recipe, crate::machine::available_memory());
+    let mut run = Run { recipe, dir, ledger, prepared, base: loaded, base_digest, resources, summary: &mut summary };
     for note in run.prepared.notes.clone() {
         if !run.summary.notes.contains(&note) {
             progress.warn(&note);
@@ -169,6 +175,7 @@ struct Run<'a> {
     prepared: Prepared,
     base: Loaded,
     base_digest: String,
+    resources: Resources,
     summary: &'a mut RunSummary,
 }
 
@@ -276,9 +283,10 @@ impl Run<'_> {
                 done.metrics = Some(format!("{relative}/metrics.jsonl"));
             }
             if stage.trains() {
+                let adapter = self.merge(&mut model, &place, &name, &parent.stage)?;
                 done.digest = model.digest();
                 done.checkpoint = Some(format!("{relative}/checkpoint"));
-                self.save_checkpoint(&model, &place.join("checkpoint"), &name, &done)?;
+                self.save_checkpoint(&model, adapter.as_deref(), &place.join("checkpoint"), &name, &done)?;
                 let last = arm.stages.iter().rposition(Stage::trains) == Some(number);
                 if last || self.recipe.evaluate == EvaluateWhen::EachStage {
                     let label = format!("{name}-{folder}");
@@ -367,6 +375,7 @@ impl Run<'_> {
             // The same for every arm at the same place, so that arms see the same draws.
             seed: self.recipe.seed.wrapping_mul(1000).wrapping_add(number as u64),
             dir: place,
+            resources: self.resources,
             budget_flops: self.recipe.budget.as_ref().map(|budget| budget.flops),
             progress,
             stop,
@@ -450,10 +459,40 @@ impl Run<'_> {
         if stage == BASE {
             return Ok(self.base.model.clone());
         }
-        Ok(Model::load(&self.dir.join(format!("arms/{arm}/{stage}/checkpoint")))?)
+        let mut model = Model::load(&self.dir.join(format!("arms/{arm}/{stage}/checkpoint")))?;
+        model.set_precision(self.base.model.precision());
+        Ok(model)
     }
 
-    fn save_checkpoint(&self, model: &Model, place: &Path, arm: &str, done: &StageSummary) -> Result<(), RunError> {
+    /// Writes the adapter that a stage has trained into the stage's checkpoint, merges it into the weights, and gives the
+    /// digest of its file; `None` for a stage that trained all parameters.
+    fn merge(&self, model: &mut Model, place: &Path, arm: &str, parent: &str) -> Result<Option<String>, RunError> {
+        if model.adapter().is_none() {
+            return Ok(None);
+        }
+        let base = match parent {
+            BASE => self.base.dir.clone(),
+            stage => self.dir.join(format!("arms/{arm}/{stage}/checkpoint")),
+        };
+        let dir = place.join("checkpoint").join(ADAPTER);
+        fs::create_dir_all(&dir).map_err(|e| RunError::io(&dir, e))?;
+        let base = fs::canonicalize(&base).unwrap_or(base);
+        model.save_adapter(&dir, &base.display().to_string())?;
+        let file = dir.join("adapter_model.safetensors");
+        let bytes = fs::read(&file).map_err(|e| RunError::io(&file, e))?;
+        model.merge_adapter();
+        model.set_checkpointing(false);
+        Ok(Some(crate::directory::sha256(&bytes)))
+    }
+
+    fn save_checkpoint(
+        &self,
+        model: &Model,
+        adapter: Option<&str>,
+        place: &Path,
+        arm: &str,
+        done: &StageSummary,
+    ) -> Result<(), RunError> {
         let start = Instant::now();
         model.save(place)?;
         self.base.tokenizer.save(place)?;
@@ -473,7 +512,13 @@ impl Run<'_> {
         crate::directory::write(&place.join("README.md"), card.as_bytes())?;
         self.ledger.append(
             "checkpoint",
-            &json!({"arm": arm, "stage": done.name, "digest": done.digest, "seconds": start.elapsed().as_secs_f64()}),
+            &json!({
+                "arm": arm,
+                "stage": done.name,
+                "digest": done.digest,
+                "adapter": adapter,
+                "seconds": start.elapsed().as_secs_f64(),
+            }),
         )?;
         Ok(())
     }

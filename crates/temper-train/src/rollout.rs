@@ -1,7 +1,7 @@
 //! Rollouts: sampled completions with everything that training on them needs.
 
 use temper_data::Row;
-use temper_engine::{Completion, Finish, Key, Model, Request, SamplingParams, generate};
+use temper_engine::{Completion, Finish, Key, Model, ModelConfig, Request, SamplingParams, generate};
 use temper_text::{EncodedPrompt, Tokenizer};
 
 use crate::TrainError;
@@ -34,13 +34,12 @@ impl Prompts {
     /// # Errors
     /// A prompt that cannot be encoded, ids outside the vocabulary, or no prompt left.
     pub fn prepare(
-        model: &Model,
+        config: &ModelConfig,
         tokenizer: &Tokenizer,
         rows: &[Row],
         max_prompt_length: Option<usize>,
         max_new_tokens: usize,
     ) -> Result<Self, TrainError> {
-        let config = model.config();
         let context = config.max_position_embeddings.saturating_sub(max_new_tokens);
         let limit = max_prompt_length.map_or(context, |max| max.min(context));
         let mut out = Self { limit, ..Self::default() };
@@ -65,6 +64,11 @@ impl Prompts {
             ));
         }
         Ok(out)
+    }
+
+    /// Tokens of the longest prompt.
+    pub fn longest(&self) -> usize {
+        self.items.iter().map(|prompt| prompt.encoded.ids.len()).max().unwrap_or(0)
     }
 
     /// What a reader of the report should know.

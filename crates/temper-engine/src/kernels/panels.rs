@@ -222,6 +222,7 @@ impl<F: Real> Panels<F> {
     }
 
     /// Memory in bytes.
+    #[cfg(test)]
     pub fn bytes(&self) -> usize {
         match &self.store {
             Store::Full(data) => size_of_val(&data[..]),
