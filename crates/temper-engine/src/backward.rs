@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::forward::{self, heads};
 use crate::model::Model;
+use crate::ops::attention::Operand;
 use crate::ops::attention_backward::{self, Keys, Segment};
 use crate::ops::linear::{self, Operands, WeightGrad};
 use crate::ops::lora::Part;
@@ -56,7 +57,8 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, work: &mut Workspace<F>
         let view = Saved { model, index, panels: &panels.layers[index], parts: model.parts(index), base, layer, x };
         let (positions, b) = (&work.positions, &mut work.backward);
         feed_forward(&view, b, grads);
-        attention(&view, batch, b);
+        let run = if model.pairs() { attention::<F, u32> } else { attention::<F, F> };
+        run(config, index, batch, layer, &b.dattended, &mut b.dqkv);
         attention_inputs(&view, positions, b, grads);
     }
     if base.is_some() {
@@ -184,16 +186,20 @@ fn weight_grads<F: Real>(base: Option<Precision>, grads: &mut [F], weights: &[We
     linear::add_weight_grads(&jobs);
 }
 
-/// Attention: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
-fn attention<F: Real>(view: &Saved<F>, batch: &Packed, b: &mut Backward<F>) {
-    let config = view.config();
-    let heads = heads::<F>(config, view.index);
+/// Attention of layer `index`: from `dattended` to `dqkv`, the gradients of rotated queries and keys, and of values.
+pub fn attention<F: Real, E: Operand<F>>(
+    config: &ModelConfig,
+    index: usize,
+    batch: &Packed,
+    layer: &Layer<F>,
+    dattended: &[F],
+    dqkv: &mut [F],
+) {
+    let heads = heads::<F>(config, index);
     let (dim, group) = (heads.dim, heads.group);
     let (q, kv) = (config.q_size(), config.kv_size());
     let width = q + 2 * kv;
-    let layer = view.layer;
-    let dattended = &b.dattended;
-    let dqkv = Shared::new(&mut b.dqkv);
+    let dqkv = Shared::new(dqkv);
     // The segments of one prompt follow each other, since they add to the same gradients.
     let mut families: Vec<Vec<usize>> = vec![Vec::new(); batch.segments()];
     for segment in 0..batch.segments() {
@@ -232,7 +238,7 @@ fn attention<F: Real>(view: &Saved<F>, batch: &Packed, b: &mut Backward<F>) {
                 dout: heads_view(dattended),
                 dquery: target(rows.start, first),
             };
-            attention_backward::backward(heads, &inputs);
+            attention_backward::backward::<F, E>(heads, &inputs);
         }
     });
 }

@@ -3,39 +3,82 @@
 //! All of it runs on the calling thread: a caller that decodes many sequences gives each thread some of them. The bits are
 //! those of [`Model::score`], because both go through the same row-wise phases and the same attention.
 
+use std::sync::Arc;
+
 use crate::forward::{check_ids, heads};
 use crate::kernels::product::packed;
-use crate::ops::attention::{self, BLOCK, Inputs, keys_size, pack_keys};
+use crate::ops::attention::{self, BLOCK, Heads, Inputs, Keys, Operand};
 use crate::ops::rmsnorm;
-use crate::ops::rows::{View, ViewMut, gather};
+use crate::ops::rows::{View, ViewMut};
 use crate::par::{ROWS, Shared, rows};
 use crate::real::with_scratch;
-use crate::{Model, Packed, Real};
+use crate::{Model, ModelConfig, Packed, Real};
 
-/// Keys (in blocks of 16 positions, `[block][head_dim][16]`) and values (`[position][head_dim rounded up to 16]`) of one
-/// key-value head.
+/// Packed keys and values of one key-value head (see `ops/attention.rs`).
 #[derive(Clone, Debug, Default)]
-struct HeadCache<F> {
-    keys: Vec<F>,
-    values: Vec<F>,
+struct HeadCache<E> {
+    keys: Vec<E>,
+    values: Vec<E>,
 }
 
-impl<F: Real> HeadCache<F> {
+impl<E: Copy + Default> HeadCache<E> {
+    /// Room for `capacity` positions.
+    fn new<F: Real>(capacity: usize, heads: Heads<F>) -> Self
+    where
+        E: Operand<F>,
+    {
+        HeadCache {
+            keys: Vec::with_capacity(E::keys_size(capacity, heads.dim)),
+            values: Vec::with_capacity(E::values_size(capacity, heads.padded())),
+        }
+    }
+
     /// Appends `count` positions from `position` on.
-    fn push(&mut self, position: usize, count: usize, dim: usize, padded: usize, key: View<F>, value: View<F>) {
-        self.keys.resize(keys_size(position + count, dim), F::ZERO);
-        pack_keys(&mut self.keys, position, count, dim, key);
-        self.values.resize((position + count) * padded, F::ZERO);
-        gather(value, count, dim, &mut self.values[position * padded..], padded);
+    fn push<F: Real>(&mut self, position: usize, count: usize, heads: Heads<F>, key: View<F>, value: View<F>)
+    where
+        E: Operand<F>,
+    {
+        let (dim, padded) = (heads.dim, heads.padded());
+        self.keys.resize(E::keys_size(position + count, dim), E::default());
+        E::pack_keys(&mut self.keys, position, count, dim, key);
+        self.values.resize(E::values_size(position + count, padded), E::default());
+        E::pack_values(&mut self.values, position, count, dim, padded, value);
+    }
+
+    /// A copy of what lies from `position` on, a multiple of [`BLOCK`], with room for `additional` more positions.
+    fn tail<F: Real>(&self, position: usize, additional: usize, heads: Heads<F>) -> Self
+    where
+        E: Operand<F>,
+    {
+        let (keys, values) = (E::keys_size(position, heads.dim), E::values_size(position, heads.padded()));
+        let mut tail = Self::new(additional + BLOCK, heads);
+        tail.keys.extend_from_slice(&self.keys[keys..]);
+        tail.values.extend_from_slice(&self.values[values..]);
+        tail
+    }
+
+    fn bytes(&self) -> usize {
+        (self.keys.capacity() + self.values.capacity()) * std::mem::size_of::<E>()
     }
 }
 
-/// Keys and values of one sequence, for every layer and key-value head.
+/// Heads `[layer][kv head]`, as numbers or as pairs of bf16.
+#[derive(Clone, Debug)]
+enum Cache<F> {
+    Numbers(Vec<HeadCache<F>>),
+    Pairs(Vec<HeadCache<u32>>),
+}
+
+/// Keys and values of one sequence, for every layer and key-value head. Sequences that go on from one prompt share its
+/// whole blocks of 16 positions ([`KvCache::branch`]).
 #[derive(Clone, Debug)]
 pub struct KvCache<F = f32> {
     len: usize,
-    /// `[layer][kv head]`.
-    heads: Vec<HeadCache<F>>,
+    /// Widths of the heads, but for the window, which layers differ in.
+    widths: Heads<F>,
+    /// What others share with this sequence, and how many positions of it: a multiple of 16.
+    shared: Option<(Arc<KvCache<F>>, usize)>,
+    heads: Cache<F>,
 }
 
 /// For which of the new positions the final hidden state is wanted.
@@ -51,24 +94,32 @@ impl<F: Real> KvCache<F> {
     /// An empty cache with room for `capacity` positions (it grows if more come).
     pub fn new(model: &Model<F>, capacity: usize) -> Self {
         let config = model.config();
-        let padded = heads::<F>(config, 0).padded();
-        let head = || HeadCache {
-            keys: Vec::with_capacity(keys_size(capacity, config.head_dim)),
-            values: Vec::with_capacity(capacity * padded),
+        let widths = heads::<F>(config, 0);
+        let count = config.num_layers * config.num_kv_heads;
+        let heads = if model.pairs() {
+            Cache::Pairs((0..count).map(|_| HeadCache::new(capacity, widths)).collect())
+        } else {
+            Cache::Numbers((0..count).map(|_| HeadCache::new(capacity, widths)).collect())
         };
-        KvCache { len: 0, heads: (0..config.num_layers * config.num_kv_heads).map(|_| head()).collect() }
+        KvCache { len: 0, widths, shared: None, heads }
     }
 
-    /// A copy with room for `additional` more positions.
-    pub fn fork(&self, additional: usize) -> Self {
-        let grow = |from: &Vec<F>| {
-            let per_position = from.len().div_ceil(self.len.max(1));
-            let mut to = Vec::with_capacity(from.len() + (additional + BLOCK) * per_position);
-            to.extend_from_slice(from);
-            to
+    /// A sequence that goes on from this one, with room for `additional` more positions. Whole blocks are shared, at most
+    /// 15 positions copied. Of a branch it is a copy.
+    pub fn branch(self: &Arc<Self>, additional: usize) -> Self {
+        if self.shared.is_some() {
+            return KvCache::clone(self);
+        }
+        let (shared, widths) = (self.len / BLOCK * BLOCK, self.widths);
+        let heads = match &self.heads {
+            Cache::Numbers(heads) => {
+                Cache::Numbers(heads.iter().map(|head| head.tail(shared, additional, widths)).collect())
+            }
+            Cache::Pairs(heads) => {
+                Cache::Pairs(heads.iter().map(|head| head.tail(shared, additional, widths)).collect())
+            }
         };
-        let heads = self.heads.iter().map(|h| HeadCache { keys: grow(&h.keys), values: grow(&h.values) });
-        KvCache { len: self.len, heads: heads.collect() }
+        KvCache { len: self.len, widths, shared: Some((self.clone(), shared)), heads }
     }
 
     /// Positions held.
@@ -81,10 +132,71 @@ impl<F: Real> KvCache<F> {
         self.len == 0
     }
 
-    /// Memory in bytes.
+    /// Memory in bytes, without what is shared.
     pub fn bytes(&self) -> usize {
-        let held: usize = self.heads.iter().map(|h| h.keys.capacity() + h.values.capacity()).sum();
-        held * std::mem::size_of::<F>()
+        match &self.heads {
+            Cache::Numbers(heads) => heads.iter().map(HeadCache::bytes).sum(),
+            Cache::Pairs(heads) => heads.iter().map(HeadCache::bytes).sum(),
+        }
+    }
+
+    /// Memory in bytes that one position takes.
+    pub(crate) fn bytes_per_position(config: &ModelConfig, pairs: bool) -> usize {
+        let padded = heads::<F>(config, 0).padded();
+        let number = if pairs { 2 } else { std::mem::size_of::<F>() };
+        (config.head_dim + padded) * config.num_layers * config.num_kv_heads * number
+    }
+
+    /// Appends the keys and values of `count` new positions to head `index`, and writes what attention gives for them.
+    #[allow(clippy::too_many_arguments)]
+    fn attend(
+        &mut self,
+        index: usize,
+        count: usize,
+        heads: Heads<F>,
+        queries: View<F>,
+        key: View<F>,
+        value: View<F>,
+        out: ViewMut<F>,
+    ) {
+        let split = self.shared.as_ref().map_or(0, |shared| shared.1);
+        let shared = self.shared.as_ref().map(|shared| &shared.0.heads);
+        let position = self.len - split;
+        match (&mut self.heads, shared) {
+            (Cache::Numbers(own), shared) => {
+                let shared = if let Some(Cache::Numbers(shared)) = shared { Some(&shared[index]) } else { None };
+                own[index].push(position, count, heads, key, value);
+                own[index].attend(shared, split, position, count, heads, queries, out);
+            }
+            (Cache::Pairs(own), shared) => {
+                let shared = if let Some(Cache::Pairs(shared)) = shared { Some(&shared[index]) } else { None };
+                own[index].push(position, count, heads, key, value);
+                own[index].attend(shared, split, position, count, heads, queries, out);
+            }
+        }
+    }
+}
+
+impl<E: Copy + Default> HeadCache<E> {
+    /// Attention of the `count` positions from `split + position` on, where `shared` holds the first `split` ones.
+    #[allow(clippy::too_many_arguments)]
+    fn attend<F: Real>(
+        &self,
+        shared: Option<&Self>,
+        split: usize,
+        position: usize,
+        count: usize,
+        heads: Heads<F>,
+        queries: View<F>,
+        out: ViewMut<F>,
+    ) where
+        E: Operand<F>,
+    {
+        let shared =
+            shared.map_or(Keys { keys: &[][..], values: &[] }, |head| Keys { keys: &head.keys, values: &head.values });
+        let own = Keys { keys: &self.keys, values: &self.values };
+        let inputs = Inputs { heads, queries, position: split + position, split, shared, own };
+        attention::forward(&inputs, count, out, None);
     }
 }
 
@@ -144,7 +256,7 @@ impl<F: Real> Model<F> {
         let config = self.config();
         let view = self.layer(index, true);
         let heads = heads::<F>(config, index);
-        let (dim, group, padded) = (heads.dim, heads.group, heads.padded());
+        let (dim, group) = (heads.dim, heads.group);
         let (d, q, kv, f) = (config.hidden_size, config.q_size(), config.kv_size(), config.intermediate_size);
         let width = q + 2 * kv;
         let (t, all_heads) = (new.len(), config.num_heads + config.num_kv_heads);
@@ -175,21 +287,13 @@ impl<F: Real> Model<F> {
                     continue;
                 }
                 for kv_head in 0..config.num_kv_heads {
-                    let head = &mut cache.heads[index * config.num_kv_heads + kv_head];
                     let at = |column: usize| View { data: &*qkv, start: segment.start * width + column, row: width };
                     let (key, value) = (at(q + kv_head * dim), at(q + kv + kv_head * dim));
-                    head.push(cache.len, segment.len(), dim, padded, key, value);
                     let first = kv_head * group * dim;
-                    let inputs = Inputs {
-                        heads,
-                        queries: at(first),
-                        position: cache.len,
-                        keys: &head.keys,
-                        values: &head.values,
-                    };
                     // SAFETY: one thread.
                     let out = unsafe { ViewMut::new(Shared::new(&mut *attended), segment.start * q + first, q) };
-                    attention::forward(&inputs, segment.len(), out, None);
+                    let head = index * config.num_kv_heads + kv_head;
+                    cache.attend(head, segment.len(), heads, at(first), key, value, out);
                 }
             }
             for start in (0..t).step_by(ROWS) {

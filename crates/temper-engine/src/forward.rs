@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::model::Model;
-use crate::ops::attention::{self, Heads, Inputs, keys_size, pack_keys};
-use crate::ops::rows::{View, ViewMut, gather};
+use crate::ops::attention::{self, Heads, Inputs, Keys, Operand};
+use crate::ops::rows::{View, ViewMut};
 use crate::ops::{linear, rmsnorm, rope, swiglu};
 use crate::par::{self, ROWS, Shared};
 use crate::real::{Real, with_scratch};
@@ -149,7 +149,7 @@ pub fn layers<F: Real>(model: &Model<F>, batch: &Packed, adapter: bool, work: &m
         let slot = index % work.slots;
         let layer = &mut work.layers[slot];
         inputs_phase(&view, &work.x[index % count], positions, |p| table.at(p), layer);
-        attention_phase(config, index, batch, layer);
+        attention_phase(model, index, batch, layer);
         let (from, to) = (index % count, (index + 1) % count);
         let [x, out] = work.x.get_disjoint_mut([from, to]).unwrap_or_else(|_| unreachable!("at least two buffers"));
         outputs_phase(&view, x, layer, out);
@@ -164,7 +164,7 @@ pub fn again<F: Real>(model: &Model<F>, batch: &Packed, index: usize, work: &mut
     let table = model.angles(batch.longest());
     let (x, layer) = (&work.x[index], &mut work.layers[0]);
     inputs_phase(&view, x, &work.positions, |p| table.at(p), layer);
-    attention_phase(model.config(), index, batch, layer);
+    attention_phase(model, index, batch, layer);
     outputs_phase(&view, x, layer, &mut []);
 }
 
@@ -196,7 +196,16 @@ fn inputs_phase<'t, F: Real>(
     });
 }
 
-fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
+fn attention_phase<F: Real>(model: &Model<F>, index: usize, batch: &Packed, layer: &mut Layer<F>) {
+    if model.pairs() {
+        attend::<F, u32>(model.config(), index, batch, layer);
+    } else {
+        attend::<F, F>(model.config(), index, batch, layer);
+    }
+}
+
+/// Attention of layer `index`: from `layer.qkv` to `layer.attended` and `layer.log_sums`.
+pub fn attend<F: Real, E: Operand<F>>(config: &ModelConfig, index: usize, batch: &Packed, layer: &mut Layer<F>) {
     let heads = heads::<F>(config, index);
     let (dim, group, padded) = (heads.dim, heads.group, heads.padded());
     let (q, kv) = (config.q_size(), config.kv_size());
@@ -220,25 +229,29 @@ fn attention_phase<F: Real>(config: &ModelConfig, index: usize, batch: &Packed, 
         let position = prefix.len() + rows.start;
         let (first, end) = (heads.first(position) / attention::BLOCK * attention::BLOCK, prefix.len() + rows.end);
         let (key_at, value_at) = (q + kv_head * dim, q + kv + kv_head * dim);
-        let keys = keys_size(end, dim);
-        with_scratch(keys + end * padded, |scratch| {
+        let keys = E::keys_size(end, dim);
+        E::with(keys + E::values_size(end, padded), |scratch| {
             let (keys, values) = scratch.split_at_mut(keys);
-            let tail = keys.len() - attention::BLOCK * dim;
-            keys[tail..].fill(F::ZERO);
+            let block = E::keys_size(1, dim);
+            let tail = keys.len() - block;
+            keys[tail..].fill(E::default());
             if padded > dim {
-                values.fill(F::ZERO);
+                values.fill(E::default());
             }
             let rows_at = |row: usize, column: usize| View { data: qkv, start: row * width + column, row: width };
             // The prefix's positions, then the segment's own.
             let split = prefix.len().max(first);
             let own = segment.start + split - prefix.len();
             for (position, count, row) in [(first, split - first, prefix.start + first), (split, end - split, own)] {
-                pack_keys(keys, position, count, dim, rows_at(row, key_at));
-                gather(rows_at(row, value_at), count, dim, &mut values[position * padded..], padded);
+                if count > 0 {
+                    E::pack_keys(keys, position, count, dim, rows_at(row, key_at));
+                    E::pack_values(values, position, count, dim, padded, rows_at(row, value_at));
+                }
             }
             let start = segment.start + rows.start;
             let queries = rows_at(start, kv_head * group * dim);
-            let inputs = Inputs { heads, queries, position, keys, values };
+            let shared = Keys { keys: &[][..], values: &[] };
+            let inputs = Inputs { heads, queries, position, split: 0, shared, own: Keys { keys, values } };
             // SAFETY: each head of each row belongs to one task.
             let (out, sums) = unsafe {
                 (

@@ -16,7 +16,7 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{EngineError, Model, ModelConfig};
+use crate::{EngineError, Frozen, Model, ModelConfig};
 pub use error::HfError;
 pub use peft::AdapterSource;
 
@@ -62,9 +62,21 @@ impl Model<f32> {
         Ok(read::read(config, &shards)?)
     }
 
+    /// As [`Model::load`], with the matrices held in `frozen`; no more than one of them exists in f32 at a time. Such a model
+    /// samples and scores, and trains with an adapter.
+    ///
+    /// # Errors
+    /// As for [`Model::load`].
+    pub fn load_frozen(dir: &Path, frozen: Frozen) -> Result<Self, EngineError> {
+        let config = ModelConfig::load(dir)?;
+        let shards = shards::Shards::open(dir)?;
+        Ok(read::read_frozen(config, &shards, frozen)?)
+    }
+
     /// Writes `config.json`, `generation_config.json` and `model.safetensors` (f32) so that transformers, before and
     /// since v5, reads them. A new directory is written beside and renamed into place; in an existing one each file is,
-    /// the weights last, and shards of an earlier model are removed.
+    /// the weights last, and shards of an earlier model are removed. Of a frozen model the values that its matrices stand for
+    /// are written. An adapter is not: save it by [`Model::save_adapter`], or merge it first.
     ///
     /// # Errors
     /// [`EngineError::Hf`] if there is too little space or something cannot be written; then nothing is overwritten.
@@ -72,12 +84,12 @@ impl Model<f32> {
         Ok(write::save(self, dir)?)
     }
 
-    /// SHA-256, in hexadecimal, over names, shapes and bytes of all tensors.
+    /// SHA-256, in hexadecimal, over names, shapes and bytes of all tensors, without an adapter's.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for tensor in self.tensors() {
             hash.update(format!("{} {:?} F32\n", tensor.name, tensor.shape));
-            for part in self.params()[tensor.range.clone()].chunks(1 << 14) {
+            for part in self.tensor(tensor).chunks(1 << 14) {
                 hash.update(le_bytes(part));
             }
         }

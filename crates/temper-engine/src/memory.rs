@@ -2,10 +2,9 @@
 
 use crate::kernels::tile::PANEL;
 use crate::model::layout;
-use crate::ops::attention::keys_size;
 use crate::par::{ROWS, block_rows_of};
 use crate::simd::bf16_pairs;
-use crate::{Frozen, LoraConfig, ModelConfig, Moments, Precision, Projection, TensorInfo};
+use crate::{Frozen, KvCache, LoraConfig, ModelConfig, Moments, Precision, Projection, TensorInfo};
 
 /// Bytes of an f32.
 const FLOAT: usize = 4;
@@ -203,7 +202,7 @@ impl Footprint<'_> {
         let copies =
             if self.precision == Precision::Bf16 || self.frozen.is_some() { rows * width.max(2 * f) } else { 0 };
         let queries = 24.max(group);
-        let keys = keys_size(len, dim);
+        let keys = len.next_multiple_of(16) * dim;
         let attention = if self.trained.is_some() {
             2 * keys + 3 * len * padded + queries * (3 * padded + 2 * len + 2)
         } else {
@@ -217,15 +216,21 @@ impl Footprint<'_> {
     }
 }
 
-/// Bytes of the key-value caches of sampling: prompts of `prompt` tokens, `new` new ones, `completions` of them at a time
-/// and in all, on `threads` threads.
-pub fn sampling_bytes(config: &ModelConfig, prompt: usize, new: usize, completions: usize, threads: usize) -> usize {
-    let (slots, workers) = crate::sample::width(config, prompt, new, completions, threads);
-    let padded = config.head_dim.next_multiple_of(16);
+/// Bytes of the key-value caches of sampling and of what a turn takes: prompts of at most `prompt` tokens, at most `new` new
+/// ones each, `completions` in all, on `threads` threads.
+pub fn sampling_bytes(
+    config: &ModelConfig,
+    precision: Precision,
+    (prompt, new): (usize, usize),
+    completions: usize,
+    threads: usize,
+) -> usize {
+    let pairs = precision == Precision::Bf16 && bf16_pairs();
+    let (slots, workers) = crate::sample::width(config, pairs, prompt, new, completions, threads);
     let positions = (prompt + new).min(config.max_position_embeddings) + 16;
-    let sequence = config.num_layers * config.num_kv_heads * positions * (config.head_dim + padded);
-    let step = config.vocab_size + 4 * (config.hidden_size + config.intermediate_size);
-    FLOAT * workers * (slots * (sequence + step) + config.vocab_size + sequence)
+    let sequence = KvCache::<f32>::bytes_per_position(config, pairs) * positions;
+    let turn = FLOAT * (config.vocab_size + 4 * (config.hidden_size + config.intermediate_size));
+    workers * (slots * (sequence + turn) + sequence + FLOAT * config.vocab_size)
 }
 
 /// How the numbers of a packed weight are held.

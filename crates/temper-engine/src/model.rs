@@ -11,7 +11,7 @@ use crate::ops::embedding;
 use crate::ops::head::{Head, Rows};
 use crate::ops::rope::Table;
 use crate::rng::Key;
-use crate::simd::simd;
+use crate::simd::{bf16_pairs, simd};
 use crate::weights::{Formats, LayerParts, ModelPanels, PackedWeights, Places};
 use crate::workspace::{Workspace, fit};
 use crate::{Adapter, Frozen, LoraConfig, ModelConfig, Packed, Precision, Real, backward, par};
@@ -237,6 +237,11 @@ impl<F: Real> Model<F> {
         self.precision
     }
 
+    /// Whether attention multiplies pairs of bf16.
+    pub(crate) fn pairs(&self) -> bool {
+        self.precision == Precision::Bf16 && bf16_pairs()
+    }
+
     /// Puts a new adapter on the model: from then on only it is trained (and the head of a reward model). At first it
     /// changes nothing, since its `B` is zero.
     pub fn add_adapter(&mut self, lora: LoraConfig, seed: u64) {
@@ -381,8 +386,13 @@ impl<F: Real> Model<F> {
         });
     }
 
-    /// Frees buffers that are otherwise kept for the next call of [`Model::score`] or [`Model::backprop`].
+    /// Frees buffers, and packed copies of weights, that are otherwise kept for the next call of [`Model::score`] or
+    /// [`Model::backprop`].
     pub fn release_buffers(&mut self) {
+        if self.frozen.is_none() {
+            self.forward_panels.clear();
+            self.backward_panels.clear();
+        }
         self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -533,6 +543,13 @@ simd! {
     }
 }
 
+/// Euclidean norm, computed in `f64` in a fixed order.
+pub(crate) fn norm<F: Real>(values: &[F]) -> f64 {
+    let mut sums = vec![0.0; values.len().div_ceil(NORM_CHUNK)];
+    values.par_chunks(NORM_CHUNK).map(sum_of_squares).collect_into_vec(&mut sums);
+    sums.iter().sum::<f64>().sqrt()
+}
+
 /// Gradients of the parameters that are trained, in the layout of [`Model::trainable`].
 #[derive(Clone, Debug)]
 pub struct Grads<F = f32> {
@@ -552,10 +569,7 @@ impl<F: Real> Grads<F> {
 
     /// Euclidean norm over all parameters, computed in `f64` in a fixed order.
     pub fn norm(&self) -> f64 {
-        let mut sums = vec![0.0; self.values.len().div_ceil(NORM_CHUNK)];
-        let chunks = self.values.par_chunks(NORM_CHUNK).map(sum_of_squares);
-        chunks.collect_into_vec(&mut sums);
-        sums.iter().sum::<f64>().sqrt()
+        norm(&self.values)
     }
 
     /// All gradients, in the order of [`Model::trainable_tensors`].

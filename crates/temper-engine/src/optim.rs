@@ -9,7 +9,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::simd::simd;
-use crate::{EngineError, Grads, Model};
+use crate::{EngineError, Grads, Model, TensorInfo};
 pub use state::Moments;
 use state::{Codes, Moment, for_each_block};
 
@@ -98,11 +98,37 @@ impl AdamW {
     ) -> Result<f64, EngineError> {
         let norm = grads.norm();
         if !norm.is_finite() {
-            let bad = |t: &&crate::TensorInfo| grads.as_slice()[t.range.clone()].iter().any(|x| !x.is_finite());
+            let bad = |t: &&TensorInfo| grads.as_slice()[t.range.clone()].iter().any(|x| !x.is_finite());
             let tensor =
                 model.trainable_tensors().iter().find(bad).map_or_else(|| "all of them".into(), |t| t.name.clone());
             return Err(EngineError::NotFinite { tensor });
         }
+        let tensors = model.trainable_tensors().to_vec();
+        self.update(&tensors, model.trainable_mut(), grads.as_slice(), norm, lr, max_grad_norm);
+        Ok(norm)
+    }
+
+    /// The state after `step` steps, from f32 moments.
+    pub(crate) fn with_moments(config: AdamWConfig, step: u64, m: Vec<f32>, v: Vec<f32>) -> Self {
+        let moment = |values| Moment { values, ..Moment::default() };
+        AdamW { config, step, m: moment(m), v: moment(v) }
+    }
+
+    /// The f32 moments.
+    pub(crate) fn into_moments(self) -> [Vec<f32>; 2] {
+        [self.m.values, self.v.values]
+    }
+
+    /// One step on parameters and finite gradients of this norm, both in the order of `tensors`.
+    pub(crate) fn update(
+        &mut self,
+        tensors: &[TensorInfo],
+        mut params: &mut [f32],
+        grads: &[f32],
+        norm: f64,
+        lr: f64,
+        max_grad_norm: Option<f64>,
+    ) {
         self.step += 1;
         let AdamWConfig { beta1, beta2, eps, weight_decay, moments } = self.config;
         let steps = self.step.min(i32::MAX as u64) as i32;
@@ -118,10 +144,9 @@ impl AdamW {
             keep: 1.0,
         };
         let decayed = Update { keep: (1.0 - lr * weight_decay) as f32, ..update };
-        let tensors = model.trainable_tensors().to_vec();
-        let (mut params, mut m, mut v) = (model.trainable_mut(), self.m.parts(), self.v.parts());
+        let (mut m, mut v) = (self.m.parts(), self.v.parts());
         let mut jobs = Vec::new();
-        for tensor in &tensors {
+        for tensor in tensors {
             for start in tensor.range.clone().step_by(CHUNK) {
                 let count = CHUNK.min(tensor.range.end - start);
                 let run = if moments.quantises(tensor) {
@@ -132,7 +157,7 @@ impl AdamW {
                 jobs.push((
                     params.split_off_mut(..count).unwrap_or_default(),
                     run,
-                    &grads.as_slice()[start..start + count],
+                    &grads[start..start + count],
                     if tensor.decays() { decayed } else { update },
                 ));
             }
@@ -145,7 +170,6 @@ impl AdamW {
                 v.iter_mut().for_each(|v| *v = v.min(f32::MAX));
             }),
         });
-        Ok(norm)
     }
 
     /// Writes moments and step count as safetensors, beside `file` first and then renamed into place.

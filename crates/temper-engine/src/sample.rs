@@ -5,14 +5,14 @@
 //! with the random number of its completion's key and its position, so a completion is a function of model, prompt, key
 //! and parameters alone, whatever else is sampled with it.
 
-mod draw;
+pub(crate) mod draw;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{EngineError, Key, Model, ModelConfig};
+use crate::{EngineError, Key, KvCache, Model, ModelConfig};
 use worker::{Done, Prefixes, Queue};
 
 /// How to sample.
@@ -167,17 +167,24 @@ fn collect(requests: &[Request], job: Job) -> Result<Vec<Vec<Completion>>, Engin
 /// Sequences decoded side by side by one worker.
 fn slots(model: &Model, requests: &[Request], params: &SamplingParams, total: usize, workers: usize) -> usize {
     let longest = requests.iter().map(|r| r.prompt.len()).max().unwrap_or(0);
-    width(model.config(), longest, params.max_new_tokens, total, workers).0
+    width(model.config(), model.pairs(), longest, params.max_new_tokens, total, workers).0
 }
 
 /// Sequences that one worker decodes side by side, and workers: enough to use the weights well each time they pass through
 /// the CPU's caches, no more than 1 GiB of key-value caches in all.
-pub(crate) fn width(config: &ModelConfig, longest: usize, new: usize, total: usize, threads: usize) -> (usize, usize) {
+pub(crate) fn width(
+    config: &ModelConfig,
+    pairs: bool,
+    longest: usize,
+    new: usize,
+    total: usize,
+    threads: usize,
+) -> (usize, usize) {
     let workers = threads.min(total).max(1);
     const MOST: usize = 32;
     const CACHE_BYTES: usize = 1 << 30;
     let length = longest.saturating_add(new).min(config.max_position_embeddings);
-    let per_token = 2 * size_of::<f32>() * config.num_layers * config.kv_size();
+    let per_token = KvCache::<f32>::bytes_per_position(config, pairs);
     let by_memory = CACHE_BYTES / per_token.saturating_mul(length).max(1) / workers;
     (total.div_ceil(workers).min(by_memory).clamp(1, MOST), workers)
 }

@@ -218,6 +218,14 @@ fn every_tensor_is_accounted_for() {
     says("qwen3", infinite.path(), &[A, "inf", "element 1"]);
     let integers = broken(|all| all.iter_mut().filter(|t| t.0 == A).for_each(|t| t.1 = Dtype::I32));
     says("qwen3", integers.path(), &[A, "I32", "BF16"]);
+    // Without a head of its own the adapter keeps the base's.
+    let headless = copy("reward-lora-qwen3");
+    rewrite(headless.path(), |all| all.retain(|t| !t.0.ends_with("score.weight")));
+    let mut model = base("qwen3-reward");
+    model.load_adapter(headless.path()).unwrap();
+    let (head, own) = (model.tensors().last().unwrap(), model.trainable_tensors().last().unwrap());
+    assert_eq!((head.name.as_str(), own.name.as_str()), ("score.weight", "score.weight"));
+    assert_eq!(model.params()[head.range.clone()], model.trainable()[own.range.clone()]);
     // Adapters of other models, by depth and by width.
     says("qwen2", &adapter("sft-lora-qwen3"), &["model.layers.2.", "2 layers", "own base"]);
     says("qwen3-yarn", &adapter("sft-lora-qwen2"), &["expected shape", "own base"]);

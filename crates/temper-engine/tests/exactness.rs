@@ -238,6 +238,40 @@ fn decode(model: &Model, sequences: &[Vec<u32>], prefill: usize) -> Vec<Vec<f32>
     }
 }
 
+/// Sequences that go on from a shared prompt, of lengths around the blocks that are shared.
+#[test]
+fn branches_give_the_bits_of_score() {
+    for model in families() {
+        let (vocab, width) = (model.config().vocab_size, model.config().hidden_size);
+        let sequences = sequences(vocab);
+        for prompt in [1, 2, 15, 16, 17, 31, 32, 50] {
+            let mut whole = KvCache::new(&model, prompt);
+            let (mut hidden, mut logits) = (Vec::new(), Vec::new());
+            let ids = &sequences[9][..prompt];
+            model.extend(&mut [&mut whole], &Packed::new(&[ids]), Positions::Last, &mut hidden);
+            let whole = std::sync::Arc::new(whole);
+            let rest = [&sequences[6][..20], &sequences[7][..33]];
+            let mut caches = [whole.branch(20), whole.branch(5)];
+            for t in 0..33 {
+                for (cache, rest) in caches.iter_mut().zip(rest).filter(|(_, rest)| t < rest.len()) {
+                    model.extend(&mut [cache], &Packed::new(&[&rest[t..t + 1]]), Positions::Last, &mut hidden);
+                    assert_eq!(hidden.len(), width);
+                    model.logits(&hidden, &mut logits);
+                    if let Some(next) = rest.get(t + 1) {
+                        let sequence = [ids, &rest[..t + 2]].concat();
+                        let batch = Packed::new(&[&sequence]);
+                        let mut select = vec![false; batch.len()];
+                        select[sequence.len() - 1] = true;
+                        let expected = model.score(&batch, 1.0, &select).logprobs[sequence.len() - 1];
+                        let found = LogSoftmax::new(&logits, 1.0).logprob(logits[*next as usize]);
+                        assert_eq!(expected.to_bits(), found.to_bits(), "{prompt} {t}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn last_positions_are_those_of_all() {
     let model = &families()[0];

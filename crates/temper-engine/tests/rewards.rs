@@ -3,8 +3,24 @@
 
 mod common;
 
-use common::{REWARDS, fixtures};
-use temper_engine::Model;
+use common::{REWARDS, fixtures, load_rewards};
+use temper_engine::{Model, Packed};
+
+#[test]
+fn rewards_agree_with_transformers() {
+    for name in REWARDS {
+        let (model, sequences) = load_rewards(name);
+        let ids: Vec<&[u32]> = sequences.iter().map(|s| s.ids.as_slice()).collect();
+        let together = model.rewards(&Packed::new(&ids));
+        let expected: Vec<f64> = sequences.iter().flat_map(|s| s.rewards.clone()).collect();
+        assert_eq!(together.len(), expected.len());
+        for (found, expected) in together.iter().zip(&expected) {
+            assert!((f64::from(*found) - expected).abs() < 2e-4, "{name}: {found}, {expected}");
+        }
+        let alone: Vec<f32> = ids.iter().flat_map(|ids| model.rewards(&Packed::new(&[ids]))).collect();
+        assert_eq!(alone, together, "{name}: alone and in a batch");
+    }
+}
 
 #[test]
 fn directories_of_sequence_classifiers_are_read_and_written() {

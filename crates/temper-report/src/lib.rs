@@ -23,5 +23,6 @@ mod synthetic;
 pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
 pub use terminal::{
-    WIDTH, render_arm, render_arm_at, render_comparison, render_measurements, render_terminal, render_terminal_at,
+    WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_measurements, render_terminal,
+    render_terminal_at,
 };

@@ -12,10 +12,11 @@ use std::time::Instant;
 
 use serde_json::json;
 use temper_data::Row;
-use temper_engine::Model;
+use temper_engine::{Model, Precision};
 use temper_eval::{Action, GateVerdict};
 use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
 use temper_score::Scorer;
+use temper_text::Tokenizer;
 use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::RunDir;
@@ -94,17 +95,13 @@ pub fn execute(
     {
         template.pin_clock(started.as_second());
     }
-    let mut loaded = loaded;
-    loaded.model.set_precision(temper_train::precision(recipe.dtype));
-    let base_digest = loaded.model.digest();
-    if !summary.base.digest.is_empty() && summary.base.digest != base_digest {
-        return Err(RunError::Other(format!(
-            "{}: the base model's weights have changed since this run began. Start a new run",
-            loaded.dir.display()
-        )));
+    let digest = loaded.model.digest();
+    if !summary.base.digest.is_empty() && summary.base.digest != digest {
+        return Err(changed(&loaded.dir));
     }
+    let base = Base::new(loaded, digest, temper_train::precision(recipe.dtype));
     let resources = Resources::new(recipe, crate::machine::available_memory());
-    let mut run = Run { recipe, dir, ledger, prepared, base: loaded, base_digest, resources, summary: &mut summary };
+    let mut run = Run { recipe, dir, ledger, prepared, base, resources, summary: &mut summary };
     for note in run.prepared.notes.clone() {
         if !run.summary.notes.contains(&note) {
             progress.warn(&note);
@@ -173,10 +170,47 @@ struct Run<'a> {
     dir: &'a RunDir,
     ledger: Ledger,
     prepared: Prepared,
-    base: Loaded,
-    base_digest: String,
+    base: Base,
     resources: Resources,
     summary: &'a mut RunSummary,
+}
+
+/// The base model. Its weights are in memory until somebody takes them, and are read again when they are needed once more.
+struct Base {
+    model: Option<Model>,
+    precision: Precision,
+    digest: String,
+    tokenizer: Tokenizer,
+    dir: PathBuf,
+    pretraining: Cost,
+    cached: bool,
+}
+
+impl Base {
+    fn new(loaded: Loaded, digest: String, precision: Precision) -> Self {
+        let Loaded { mut model, tokenizer, dir, pretraining, cached } = loaded;
+        model.set_precision(precision);
+        Base { model: Some(model), precision, digest, tokenizer, dir, pretraining, cached }
+    }
+
+    fn take(&mut self) -> Result<Model, RunError> {
+        if let Some(model) = self.model.take() {
+            return Ok(model);
+        }
+        let mut model = Model::load(&self.dir)?;
+        if model.digest() != self.digest {
+            return Err(changed(&self.dir));
+        }
+        model.set_precision(self.precision);
+        Ok(model)
+    }
+}
+
+fn changed(dir: &Path) -> RunError {
+    RunError::Other(format!(
+        "{}: the base model's weights have changed since this run began. Start a new run",
+        dir.display()
+    ))
 }
 
 /// What a stage left behind, whatever its kind.
@@ -206,9 +240,10 @@ struct Current {
 impl Run<'_> {
     fn all(&mut self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         if self.summary.base.measurements.is_empty() {
-            let model = self.base.model.clone();
+            let model = self.base.take()?;
             let Some(done) = self.evaluate(BASE, &model, progress, stop)? else { return Ok(Ending::Interrupted) };
-            let mut base = stage_summary(BASE, BASE, self.base_digest.clone());
+            self.base.model = Some(model);
+            let mut base = stage_summary(BASE, BASE, self.base.digest.clone());
             self.record_evaluation(&mut base, done);
             self.summary.cost = self.base.pretraining + base.evaluation_cost;
             if self.base.cached {
@@ -234,7 +269,7 @@ impl Run<'_> {
     fn arm(&mut self, index: usize, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         let name = self.summary.arms[index].name.clone();
         let Some(arm) = self.recipe.arms.get(&name).cloned() else { return Ok(Ending::Finished) };
-        let mut current = Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() };
+        let mut current = Current { stage: BASE.into(), measured: BASE.into(), digest: self.base.digest.clone() };
         // Weights stay in memory from one stage to the next; after a resume they are read when first needed.
         let mut weights: Option<Model> = None;
         let mut kept: BTreeMap<String, Vec<Row>> = BTreeMap::new();
@@ -258,7 +293,7 @@ impl Run<'_> {
                 continue;
             }
             let parent = if stage.init() == Init::Base {
-                Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() }
+                Current { stage: BASE.into(), measured: BASE.into(), digest: self.base.digest.clone() }
             } else {
                 current.clone()
             };
@@ -455,12 +490,12 @@ impl Run<'_> {
         Current { stage: done.name.clone(), measured, digest: done.digest.clone() }
     }
 
-    fn weights(&self, arm: &str, stage: &str) -> Result<Model, RunError> {
+    fn weights(&mut self, arm: &str, stage: &str) -> Result<Model, RunError> {
         if stage == BASE {
-            return Ok(self.base.model.clone());
+            return self.base.take();
         }
         let mut model = Model::load(&self.dir.join(format!("arms/{arm}/{stage}/checkpoint")))?;
-        model.set_precision(self.base.model.precision());
+        model.set_precision(self.base.precision);
         Ok(model)
     }
 

@@ -37,7 +37,8 @@ fn available(free: Option<u64>, own: u64, limits: &[u64]) -> Option<u64> {
 
 /// Memory limits of the control group (version 2 or 1) and of those above it.
 fn group_limits(groups: &str) -> Vec<u64> {
-    let mut files = vec!["/sys/fs/cgroup/memory.max".to_owned(), "/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned()];
+    let mut files =
+        vec!["/sys/fs/cgroup/memory.max".to_owned(), "/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned()];
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(kinds), Some(path)) = (parts.next(), parts.next()) else { continue };

@@ -181,18 +181,25 @@ impl Demand {
             threads,
         };
         let reference = Footprint { trained: None, frozen: None, lora: None, ..policy.clone() };
+        let frozen = policy.frozen.is_some();
         let policy = policy.memory();
-        Needs {
+        let mut needs = Needs {
             weights: (policy.weights + policy.packed) as u64,
             gradients: policy.gradients as u64,
             optimizer: policy.optimizer as u64,
             activations: (policy.activations + policy.workspace) as u64,
             reference: if self.reference { reference.memory().total() as u64 } else { 0 },
             sampling: self.sampling.map_or(0, |(prompt, new, completions)| {
-                sampling_bytes(config, prompt, new, completions, threads) as u64
+                sampling_bytes(config, self.precision, (prompt, new), completions, threads) as u64
             }),
             process: PROCESS as u64,
+            merging: 0,
+        };
+        if frozen {
+            let merged = needs.weights + needs.process + 4 * config.num_params() as u64;
+            needs.merging = merged.saturating_sub(needs.total());
         }
+        needs
     }
 
     /// Decides on checkpointing and whether the stage fits into the budget.
@@ -301,13 +308,15 @@ pub struct Needs {
     pub sampling: u64,
     /// Program, tokenizer and rows.
     pub process: u64,
+    /// What reading the base in f32, and merging the adapter into it at the end, takes beyond the rest.
+    pub merging: u64,
 }
 
 impl Needs {
     /// All together.
     pub fn total(&self) -> u64 {
-        let Needs { weights, gradients, optimizer, activations, reference, sampling, process } = *self;
-        weights + gradients + optimizer + activations + reference + sampling + process
+        let Needs { weights, gradients, optimizer, activations, reference, sampling, process, merging } = *self;
+        weights + gradients + optimizer + activations + reference + sampling + process + merging
     }
 }
 
@@ -321,6 +330,7 @@ impl fmt::Display for Needs {
             ("reference", self.reference),
             ("sampling", self.sampling),
             ("program and data", self.process),
+            ("merging", self.merging),
         ] {
             if bytes > 0 {
                 write!(f, ", {name} {}", Bytes(bytes))?;

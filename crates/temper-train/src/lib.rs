@@ -6,7 +6,8 @@
 //! - [`step`] runs them over packed micro-batches of a model, and knows no algorithm;
 //! - [`rollout`] samples completions, each with the log-probabilities that training computes again to the bit;
 //! - a stage ([`run_sft`], [`run_grpo`], [`run_reject`], [`pretrain`]) takes a [`StageContext`], its part of the recipe and
-//!   rows, and leaves its result in the context's model (or returns rows).
+//!   rows, and leaves its result in the context's model (or returns rows);
+//! - [`bench`](bench()) measures the speed of what the stages are made of.
 //!
 //! A stage writes into its folder
 //!
@@ -21,6 +22,7 @@
 //! that a stage that was stopped or killed and is resumed ends with the same bits as one that was not.
 
 pub mod algorithms;
+mod bench;
 mod budget;
 mod context;
 mod error;
@@ -36,6 +38,7 @@ mod state;
 pub mod step;
 mod trainer;
 
+pub use bench::{BenchReport, BenchSettings, Limit, Spread, Work, bench};
 pub use budget::Cost;
 pub use context::{RejectOutcome, StageContext, StageOutcome, StageStatus};
 pub use error::TrainError;

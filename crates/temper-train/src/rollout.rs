@@ -6,6 +6,7 @@ use temper_text::{EncodedPrompt, Tokenizer};
 
 use crate::TrainError;
 use crate::examples::check_ids;
+use crate::trainer::digest;
 
 /// A prompt that is ready to be sampled from.
 #[derive(Clone, Debug)]
@@ -117,7 +118,7 @@ impl Rollout {
 pub struct RolloutBatch {
     /// `prompts × samples` completions.
     pub rollouts: Vec<Rollout>,
-    /// Digest of the weights that sampled them.
+    /// Digest of the weights that sampled them; of the adapter, if they have one.
     pub weights: String,
     /// Completion tokens.
     pub tokens: u64,
@@ -169,7 +170,7 @@ impl Sampler<'_> {
             progress(tokens);
             true
         })?;
-        let mut batch = RolloutBatch { weights: model.digest(), ..RolloutBatch::default() };
+        let mut batch = RolloutBatch { weights: policy_digest(model), ..RolloutBatch::default() };
         for (prompt, group) in prompts.iter().zip(groups) {
             let length = prompt.encoded.ids.len() as u64;
             let (mut tokens, mut attended) = (length, length * (length + 1) / 2);
@@ -183,6 +184,14 @@ impl Sampler<'_> {
             batch.flops += model.config().forward_flops(tokens as usize, attended);
         }
         Ok(batch)
+    }
+}
+
+/// Digest of what is trained: the weights, or the adapter.
+fn policy_digest(model: &Model) -> String {
+    match model.adapter() {
+        None => model.digest(),
+        Some(_) => digest([model.trainable().iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()]),
     }
 }
 

@@ -115,7 +115,10 @@ impl<'t, 'c> Trainer<'t, 'c> {
         let mut at = Counters { fingerprint: digest(&parts), ..Counters::default() };
         if let Some(lora) = &o.lora {
             ctx.model.add_adapter(fit::lora_config(lora), ctx.seed);
-            fit::frozen(lora.base).into_iter().for_each(|frozen| ctx.model.freeze(frozen));
+            if let Some(frozen) = fit::frozen(lora.base) {
+                ctx.model.release_buffers();
+                ctx.model.freeze(frozen);
+            }
         }
         ctx.model.set_checkpointing(fit.checkpointing);
         let mut adam = AdamW::new(ctx.model, config);
@@ -300,6 +303,7 @@ impl<'t, 'c> Trainer<'t, 'c> {
             self.save()?;
         }
         self.tally();
+        self.ctx.model.release_buffers();
         self.ctx.progress.end();
         Ok(StageOutcome {
             status,

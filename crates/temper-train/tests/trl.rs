@@ -4,7 +4,9 @@
 
 use serde::Deserialize;
 use temper_train::algorithms::advantage::{Scale, advantages, mean_std, weighted_reward, zero_spread};
+use temper_train::algorithms::dpo;
 use temper_train::algorithms::grpo::{Completion, Objective, Reduction, StepTotals, grpo};
+use temper_train::algorithms::reward::{self, bradley_terry};
 use temper_train::algorithms::sft::nll;
 
 #[derive(Deserialize)]
@@ -12,6 +14,42 @@ struct Fixture {
     grpo: Vec<GrpoCase>,
     advantages: Vec<AdvantageCase>,
     sft: Vec<SftCase>,
+    dpo: Vec<DpoCase>,
+    reward: Vec<RewardCase>,
+}
+
+#[derive(Deserialize)]
+struct DpoCase {
+    beta: f64,
+    pairs: Vec<[DpoCompletion; 2]>,
+    loss: f64,
+    grad: Vec<[Vec<f64>; 2]>,
+    chosen_reward: f64,
+    rejected_reward: f64,
+    accuracy: f64,
+}
+
+#[derive(Deserialize)]
+struct DpoCompletion {
+    mask: Vec<u8>,
+    logprobs: Vec<f64>,
+    r#ref: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct RewardCase {
+    center: f64,
+    pairs: Vec<RewardPair>,
+    loss: f64,
+    grad: Vec<[f64; 2]>,
+    accuracy: f64,
+}
+
+#[derive(Deserialize)]
+struct RewardPair {
+    chosen: f64,
+    rejected: f64,
+    margin: f64,
 }
 
 #[derive(Deserialize)]
@@ -154,5 +192,60 @@ fn sft_loss() {
     for case in fixture().sft {
         let loss: f64 = case.sequences.iter().map(|s| nll(&s.logprobs, &s.mask, case.normaliser).loss).sum();
         close(loss, case.loss, "sft");
+    }
+}
+
+#[test]
+fn dpo_losses_and_gradients() {
+    let cases = fixture().dpo;
+    assert_eq!(cases.len(), 4);
+    for (at, case) in cases.iter().enumerate() {
+        let what = format!("dpo {at}");
+        let n = case.pairs.len() as f64;
+        let (mut loss, mut chosen, mut rejected, mut correct) = (0.0, 0.0, 0.0, 0.0);
+        for (pair, grad) in case.pairs.iter().zip(&case.grad) {
+            let masks = pair.each_ref().map(|c| c.mask.iter().map(|m| *m == 1).collect::<Vec<bool>>());
+            let side = |i: usize| dpo::Completion {
+                logprobs: &pair[i].logprobs,
+                ref_logprobs: &pair[i].r#ref,
+                mask: &masks[i],
+            };
+            let out = dpo::dpo(&side(0), &side(1), case.beta, 1.0 / n);
+            loss += out.chosen.loss + out.rejected.loss;
+            chosen += out.chosen_reward / n;
+            rejected += out.rejected_reward / n;
+            correct += f64::from(u8::from(out.chosen_reward > out.rejected_reward)) / n;
+            for (ours, (theirs, mask)) in [out.chosen.grad, out.rejected.grad].iter().zip(grad.iter().zip(&masks)) {
+                for ((a, b), counts) in ours.iter().zip(theirs).zip(mask) {
+                    // TRL's model gives 0 for masked tokens.
+                    close(*a, if *counts { *b } else { 0.0 }, &format!("{what}: gradient"));
+                }
+            }
+        }
+        close(loss, case.loss, &what);
+        close(chosen, case.chosen_reward, &format!("{what}: chosen"));
+        close(rejected, case.rejected_reward, &format!("{what}: rejected"));
+        close(correct, case.accuracy, &format!("{what}: accuracy"));
+    }
+}
+
+#[test]
+fn reward_losses_and_gradients() {
+    let cases = fixture().reward;
+    assert_eq!(cases.len(), 4);
+    for (at, case) in cases.iter().enumerate() {
+        let what = format!("reward {at}");
+        let n = case.pairs.len() as f64;
+        let objective = reward::Objective { center: case.center };
+        let (mut loss, mut correct) = (0.0, 0.0);
+        for (pair, grad) in case.pairs.iter().zip(&case.grad) {
+            let out = bradley_terry(pair.chosen, pair.rejected, pair.margin, &objective, 1.0 / n);
+            loss += out.loss;
+            correct += f64::from(u8::from(out.correct)) / n;
+            close(out.chosen_grad, grad[0], &format!("{what}: chosen"));
+            close(out.rejected_grad, grad[1], &format!("{what}: rejected"));
+        }
+        close(loss, case.loss, &what);
+        close(correct, case.accuracy, &format!("{what}: accuracy"));
     }
 }

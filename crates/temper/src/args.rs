@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use temper_engine::Precision;
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
 #[derive(Parser)]
@@ -30,6 +31,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Draw the report of a run again
     Report(ReportArgs),
+    /// Measure the speed of training and sampling beside what the machine can do
+    Bench(BenchArgs),
     /// Look at the lab: list its data, write it as JSONL, make its base model
     Lab(LabArgs),
 }
@@ -206,6 +209,78 @@ pub struct ReportArgs {
     /// Print the summary as JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+#[derive(Subcommand)]
+pub enum BenchCommand {
+    /// A training step: forward, backward and clipped AdamW on random tokens
+    Train {
+        #[command(flatten)]
+        common: BenchCommon,
+        /// Sequences of a step
+        #[arg(long, default_value_t = 16)]
+        batch: usize,
+        /// Tokens of a sequence
+        #[arg(long, default_value_t = 256)]
+        seq: usize,
+    },
+    /// Completions of different random prompts, sampled at temperature 1; prefill included
+    Decode {
+        #[command(flatten)]
+        common: BenchCommon,
+        /// Sequences
+        #[arg(long, default_value_t = 32)]
+        batch: usize,
+        /// Tokens of a prompt
+        #[arg(long, default_value_t = 64)]
+        seq: usize,
+        /// Tokens of a completion
+        #[arg(long, default_value_t = 128)]
+        new_tokens: usize,
+    },
+    /// A GRPO step on random prompts: sampling, advantages of a cheap rule, one optimiser step
+    Grpo {
+        #[command(flatten)]
+        common: BenchCommon,
+        /// Prompts of a step
+        #[arg(long, default_value_t = 8)]
+        batch: usize,
+        /// Completions of each prompt
+        #[arg(long, default_value_t = 8)]
+        group: usize,
+        /// Tokens of a prompt
+        #[arg(long, default_value_t = 96)]
+        seq: usize,
+        /// Tokens of a completion
+        #[arg(long, default_value_t = 128)]
+        new_tokens: usize,
+    },
+}
+
+/// What the works of `bench` share.
+#[derive(Args)]
+pub struct BenchCommon {
+    /// Model: a Hugging Face directory; its tokenizer is not read
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Number format of matrix products: f32 or bf16
+    #[arg(long, default_value_t = Precision::F32)]
+    pub dtype: Precision,
+    /// Time that the measured repetitions take together; at least three are made
+    #[arg(long, default_value_t = 8.0)]
+    pub seconds: f64,
+    /// Print the measurement as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Threads to use; by default all cores
+    #[arg(long)]
+    pub threads: Option<usize>,
 }
 
 #[derive(Args)]

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Bench(args) => commands::bench::bench(&args),
         Command::Lab(args) => commands::lab::lab(&args),
     };
     match result {

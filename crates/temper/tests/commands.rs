@@ -153,3 +153,68 @@ fn bad_input_is_named_and_writes_nothing() {
     );
     says(set(&["data.problems.path=lab:eval/familiar"]), &["familiar"]);
 }
+
+#[test]
+fn bench_reports_numbers_that_agree_with_each_other() {
+    let scratch = Scratch::new();
+    scratch.base();
+    // Token ids only: no tokenizer is needed.
+    std::fs::remove_file(scratch.path("base/tokenizer.json")).unwrap();
+    let works: [(&str, &[&str], f64); 3] = [
+        ("train", &["--batch", "2", "--seq", "16"], 32.0),
+        ("decode", &["--batch", "3", "--seq", "8", "--new-tokens", "4"], 12.0),
+        ("grpo", &["--batch", "2", "--group", "3", "--seq", "8", "--new-tokens", "4"], 24.0),
+    ];
+    for (work, sizes, tokens) in works {
+        for dtype in ["f32", "bf16"] {
+            let common =
+                ["bench", work, "--model", "base", "--dtype", dtype, "--seconds", "0", "--threads", "2", "--json"];
+            let report: Value = serde_json::from_str(&scratch.ok(&[&common[..], sizes].concat())).unwrap();
+            let number = |path: &str| {
+                let value = report.pointer(path).and_then(Value::as_f64);
+                value.filter(|v| v.is_finite() && *v > 0.0).unwrap_or_else(|| panic!("{path} of {report}"))
+            };
+            let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} and {b} in {report}");
+            assert_eq!((&report["work"], &report["dtype"]), (&json!(work), &json!(dtype)));
+            assert_eq!((number("/tokens"), number("/threads"), number("/repeats")), (tokens, 2.0, 3.0));
+            for spread in ["seconds", "tokens_per_s"] {
+                let [min, median, max] = ["min", "median", "max"].map(|field| number(&format!("/{spread}/{field}")));
+                assert!(min <= median && median <= max, "{report}");
+            }
+            close(number("/tokens_per_s/median"), tokens / number("/seconds/median"));
+            close(number("/share_of_peak"), number("/flops_per_s") / number("/peak_flops_per_s"));
+            close(number("/arithmetic_limit/seconds"), number("/flops") / number("/peak_flops_per_s"));
+            close(number("/arithmetic_limit/share"), number("/arithmetic_limit/seconds") / number("/seconds/median"));
+            if work == "decode" {
+                close(number("/memory_limit/seconds"), number("/bytes") / number("/memory_bytes_per_s"));
+            }
+            if work == "grpo" {
+                assert!(number("/sampling_seconds/min") + number("/training_seconds/min") <= number("/seconds/max"));
+            }
+            assert!(number("/peak_memory_bytes") > 1e6 && report["peak_instructions"].is_string());
+        }
+    }
+    let text = scratch.ok(&["bench", "train", "--model", "base", "--batch", "2", "--seq", "16", "--seconds", "0"]);
+    assert!(text.contains("tokens per second") && text.contains("arithmetic limit"), "{text}");
+}
+
+#[test]
+fn bench_names_what_it_cannot_measure() {
+    let scratch = Scratch::new();
+    scratch.base();
+    for (args, parts) in [
+        (&["train", "--model", "nowhere"][..], &["nowhere", "Hugging Face directory"][..]),
+        (&["train", "--model", "base", "--dtype", "f16"], &["`f16`", "f32 or bf16"]),
+        (&["train", "--model", "base", "--seq", "100000"], &["100000 tokens", "max_position_embeddings", "--seq"]),
+        (&["decode", "--model", "base", "--new-tokens", "100000"], &["100000 new", "max_position_embeddings"]),
+        (&["decode", "--model", "base", "--batch", "0"], &["--batch 0", "at least 1"]),
+        (&["train", "--model", "base", "--new-tokens", "4"], &["--new-tokens"]),
+        (&["train", "--model", "base", "--seconds=-1"], &["--seconds -1"]),
+        (&["score", "--model", "base"], &["score"]),
+    ] {
+        let error = scratch.refused(&[&["bench"], args].concat());
+        for part in parts {
+            assert!(error.contains(part), "{part:?} is not in {error}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` and `….lora_B.weight`, a reward model's head, which PEFT
 //! calls a module to save, is `base_model.model.score.weight`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use super::error::HfError;
 use super::read::convert;
 use super::shards::Shards;
 use super::write;
-use crate::{Adapter, EngineError, LoraConfig, Model, ModelConfig, Projection};
+use crate::{Adapter, EngineError, LoraConfig, Model, ModelConfig, Projection, TensorInfo};
 
 /// Name of the adapter's configuration.
 const CONFIG: &str = "adapter_config.json";
@@ -84,7 +85,8 @@ impl Model<f32> {
         let bytes = 4 * adapter.params.len() as u64;
         Ok(write::save_files(dir, bytes, &[CONFIG, WEIGHTS], |place| {
             write::write_json(&place(CONFIG), &config)?;
-            write::write_safetensors(&adapter.tensors, PREFIX, &adapter.params, &place(WEIGHTS))
+            let values = |tensor: &TensorInfo| Cow::Borrowed(&adapter.params[tensor.range.clone()]);
+            write::write_safetensors(&adapter.tensors, PREFIX, values, &place(WEIGHTS))
         })?)
     }
 
@@ -96,7 +98,8 @@ impl Model<f32> {
     /// is of another model, or it asks for what the engine does not do: ranks or scales that differ between modules, DoRA,
     /// trained biases, only some of the layers, saved modules other than `score`. Then nothing is changed.
     pub fn load_adapter(&mut self, dir: &Path) -> Result<AdapterSource, EngineError> {
-        let (adapter, source) = read(self.config(), dir)?;
+        let head = self.places.score.as_ref().map(|place| &self.params()[place.clone()]);
+        let (adapter, source) = read(self.config(), head, dir)?;
         self.set_adapter(Some(adapter));
         Ok(source)
     }
@@ -164,7 +167,9 @@ impl Keys<'_> {
     }
 }
 
-fn read(config: &ModelConfig, dir: &Path) -> Result<(Adapter, AdapterSource), HfError> {
+/// Reads a directory for a base of this config. `head` is the base's reward head, with which the adapter's begins: a file
+/// without one leaves it so.
+fn read(config: &ModelConfig, head: Option<&[f32]>, dir: &Path) -> Result<(Adapter, AdapterSource), HfError> {
     if !dir.is_dir() {
         return Err(HfError::NoFile {
             file: dir.join(CONFIG),
@@ -189,9 +194,9 @@ fn read(config: &ModelConfig, dir: &Path) -> Result<(Adapter, AdapterSource), Hf
         targets: tensors.targets(&keys)?,
     };
     let mut adapter = Adapter::random(config, lora, 0);
-    let has_head = shards.get(&format!("{PREFIX}{HEAD_WEIGHT}")).is_some();
-    if let (true, None, Some(labels)) = (has_head, &adapter.score, config.num_labels) {
-        adapter.score = Some(adapter.add(HEAD_WEIGHT.to_owned(), vec![labels, config.hidden_size], |_| 0.0));
+    if let (Some(labels), Some(head)) = (config.num_labels, head) {
+        let shape = vec![labels, config.hidden_size];
+        adapter.score = Some(adapter.add(HEAD_WEIGHT.to_owned(), shape, |i| f64::from(head[i as usize])));
     }
     tensors.fill(&mut adapter)?;
     let base_model = keys.get("base_model_name_or_path").and_then(Value::as_str).map(str::to_owned);
@@ -360,6 +365,9 @@ impl Tensors<'_> {
         for tensor in &adapter.tensors {
             let name = format!("{PREFIX}{}", tensor.name);
             let Some(entry) = self.shards.get(&name) else {
+                if tensor.name == HEAD_WEIGHT {
+                    continue;
+                }
                 let problem = "is missing, though other layers or its other half have theirs; an adapter on some of the \
                                layers is not supported: merge it into its base with PEFT";
                 return Err(self.error(&name, problem));

@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 use super::error::HfError;
 use super::shards::{Entry, Shards};
 use crate::model::layout;
-use crate::{Model, ModelConfig};
+use crate::{Frozen, Model, ModelConfig, Precision, TensorInfo};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
@@ -21,8 +21,34 @@ const CHUNK: usize = 1 << 16;
 /// Fills a model of this config from the files. Names and shapes are checked before memory is taken.
 pub(super) fn read(config: ModelConfig, shards: &Shards) -> Result<Model, HfError> {
     let tensors = layout(&config);
-    let mut entries = Vec::with_capacity(tensors.len());
+    check(&config, &tensors, shards)?;
+    let mut model = Model::zeros(config);
+    let params = model.params_mut();
     for tensor in &tensors {
+        fetch(shards, tensor, &mut params[tensor.range.clone()])?;
+    }
+    Ok(model)
+}
+
+/// Fills a model whose matrices are held in `frozen`; no more than one of them exists in f32 at a time.
+pub(super) fn read_frozen(config: ModelConfig, shards: &Shards, frozen: Frozen) -> Result<Model, HfError> {
+    check(&config, &layout(&config), shards)?;
+    Model::frozen_from(config, frozen, Precision::F32, |tensor, out| fetch(shards, tensor, out))
+}
+
+/// Reads one tensor of a checked file and lets go of its pages.
+fn fetch(shards: &Shards, tensor: &TensorInfo, out: &mut [f32]) -> Result<(), HfError> {
+    let Some(entry) = shards.get(&tensor.name) else {
+        return Err(missing(shards, &tensor.name, tensor.shape.clone()));
+    };
+    convert(shards, &tensor.name, entry, out)?;
+    shards.release(entry);
+    Ok(())
+}
+
+/// Checks that every tensor is there in its shape, and no other.
+fn check(config: &ModelConfig, tensors: &[TensorInfo], shards: &Shards) -> Result<(), HfError> {
+    for tensor in tensors {
         let Some(entry) = shards.get(&tensor.name) else {
             return Err(missing(shards, &tensor.name, tensor.shape.clone()));
         };
@@ -35,15 +61,8 @@ pub(super) fn read(config: ModelConfig, shards: &Shards) -> Result<Model, HfErro
                 hint: shape_hint(&tensor.name),
             });
         }
-        entries.push(entry);
     }
-    let mut model = Model::zeros(config);
-    let params = model.params_mut();
-    for (tensor, entry) in tensors.iter().zip(entries) {
-        convert(shards, &tensor.name, entry, &mut params[tensor.range.clone()])?;
-    }
-    no_others(&model, shards)?;
-    Ok(model)
+    no_others(config, tensors, shards)
 }
 
 fn missing(shards: &Shards, tensor: &str, expected: Vec<usize>) -> HfError {
@@ -74,15 +93,15 @@ fn shape_hint(tensor: &str) -> &'static str {
 
 /// Refuses tensors that the model would silently ignore. Allowed are rotary frequencies, which old checkpoints carry
 /// and which follow from the config, and a head that equals the embedding that it is tied to.
-fn no_others(model: &Model, shards: &Shards) -> Result<(), HfError> {
-    let known: BTreeSet<&str> = model.tensors().iter().map(|t| t.name.as_str()).collect();
+fn no_others(config: &ModelConfig, tensors: &[TensorInfo], shards: &Shards) -> Result<(), HfError> {
+    let known: BTreeSet<&str> = tensors.iter().map(|t| t.name.as_str()).collect();
     let mut others = shards.names().filter(|n| !known.contains(n) && !n.ends_with(".rotary_emb.inv_freq"));
     let mut others: Vec<&str> = others.by_ref().collect();
-    if model.config().tie_word_embeddings
-        && let Some(head) = shards.get(HEAD)
+    if config.tie_word_embeddings
+        && let (Some(head), Some(embedding)) = (shards.get(HEAD), shards.get(EMBEDDING))
     {
         others.retain(|n| *n != HEAD);
-        same_as_embedding(model, shards, head)?;
+        same_as_embedding(shards, embedding, head)?;
     }
     match others.first() {
         None => Ok(()),
@@ -90,14 +109,13 @@ fn no_others(model: &Model, shards: &Shards) -> Result<(), HfError> {
             file: shards.get(first).map_or(shards.source.clone(), |e| shards.file(e).to_path_buf()),
             tensor: (*first).to_owned(),
             count: others.len(),
-            architecture: model.config().architecture(),
+            architecture: config.architecture(),
         }),
     }
 }
 
-fn same_as_embedding(model: &Model, shards: &Shards, head: &Entry) -> Result<(), HfError> {
+fn same_as_embedding(shards: &Shards, embedding: &Entry, head: &Entry) -> Result<(), HfError> {
     let file = || shards.file(head).to_path_buf();
-    let Some(embedding) = model.tensors().iter().find(|t| t.name == EMBEDDING) else { return Ok(()) };
     if head.shape != embedding.shape {
         return Err(HfError::Shape {
             file: file(),
@@ -107,9 +125,15 @@ fn same_as_embedding(model: &Model, shards: &Shards, head: &Entry) -> Result<(),
             hint: shape_hint(HEAD),
         });
     }
-    let mut values = vec![0.0; embedding.range.len()];
-    convert(shards, HEAD, head, &mut values)?;
-    match values.iter().zip(&model.params()[embedding.range.clone()]).position(|(a, b)| a != b) {
+    if head.dtype == embedding.dtype && shards.bytes(head) == shards.bytes(embedding) {
+        return Ok(());
+    }
+    let values = |name: &str, entry: &Entry| {
+        let mut values = vec![0.0; entry.shape.iter().product()];
+        convert(shards, name, entry, &mut values).map(|()| values)
+    };
+    let (head, embedding) = (values(HEAD, head)?, values(EMBEDDING, embedding)?);
+    match head.iter().zip(&embedding).position(|(a, b)| a != b) {
         None => Ok(()),
         Some(element) => Err(HfError::Untied { file: file(), element }),
     }

@@ -125,6 +125,19 @@ impl Shards {
         &self.files[entry.file].0
     }
 
+    /// Lets go of the memory of an entry that has been read, where the system can; its bytes are read again if asked for.
+    pub fn release(&self, entry: &Entry) {
+        #[cfg(unix)]
+        {
+            let (map, len) = (&self.files[entry.file].1, entry.end - entry.start);
+            // SAFETY: the mapping is of a file and read-only, so that its pages come back from the file. Whether the system
+            // follows the advice has no bearing on the result.
+            let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, entry.start, len) };
+        }
+        #[cfg(not(unix))]
+        let _ = entry;
+    }
+
     /// The bytes of an entry, little-endian, row-major.
     pub fn bytes(&self, entry: &Entry) -> &[u8] {
         &self.files[entry.file].1[entry.start..entry.end]

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
 use super::{HfError, write};
-use crate::{EngineError, Model, ModelConfig};
+use crate::{EngineError, Frozen, Model, ModelConfig};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -307,4 +307,25 @@ fn a_failed_save_leaves_nothing() {
     assert_eq!(fs::read(&file).unwrap(), b"mine");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     assert!(model.save(&file.join("below")).is_err());
+}
+
+#[test]
+fn frozen_models_are_read_like_whole_ones_and_then_frozen() {
+    for name in ["llama", "llama3", "llama-linear", "qwen2", "qwen3", "qwen3-reward"] {
+        for frozen in [Frozen::Bf16, Frozen::Int8, Frozen::Nf4] {
+            let mut whole = Model::load(&fixture(name)).unwrap();
+            whole.freeze(frozen);
+            let model = Model::load_frozen(&fixture(name), frozen).unwrap();
+            assert_eq!((model.frozen(), model.digest()), (Some(frozen), whole.digest()), "{name} {frozen}");
+            // What is saved is what the matrices stand for.
+            let dir = tempfile::tempdir().unwrap();
+            model.save(&dir.path().join("saved")).unwrap();
+            let again = Model::load(&dir.path().join("saved")).unwrap();
+            assert_eq!(again.digest(), model.digest(), "{name} {frozen}");
+        }
+    }
+    let dir = copy("qwen3");
+    rewrite(dir.path(), |all| all.get_mut(Q).unwrap().2[..4].copy_from_slice(&f32::NAN.to_le_bytes()));
+    let error = Model::load_frozen(dir.path(), Frozen::Nf4).unwrap_err().to_string();
+    assert!(error.contains(Q) && error.contains("NaN"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! From a model to files.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -19,12 +20,12 @@ const WRITE: usize = 1 << 18;
 
 /// Writes the model. See [`Model::save`].
 pub(super) fn save(model: &Model, dir: &Path) -> Result<(), HfError> {
-    let bytes = 4 * model.num_params() as u64;
     let config = model.config();
+    let bytes = 4 * config.num_params() as u64;
     save_files(dir, bytes, &[CONFIG, GENERATION, SINGLE], |place| {
         write_json(&place(CONFIG), &config.to_json())?;
         write_json(&place(GENERATION), &config.generation_json())?;
-        write_safetensors(model.tensors(), "", model.params(), &place(SINGLE))
+        write_safetensors(model.tensors(), "", |tensor| model.tensor(tensor), &place(SINGLE))
     })?;
     remove_old_shards(dir)
 }
@@ -127,17 +128,20 @@ pub(super) fn write_json(file: &Path, value: &Value) -> Result<(), HfError> {
     write().map_err(|e| HfError::write(file, e))
 }
 
-/// Writes `tensors` in the order of their arena `params`, each name after `prefix`. The file is the length of the header (u64), the header (JSON, padded
+/// Writes `tensors`, whose values `values` gives, each name after `prefix`. The file is the length of the header (u64), the header (JSON, padded
 /// with spaces to a multiple of 8 bytes) and the values, all little-endian.
-pub(super) fn write_safetensors(
-    tensors: &[TensorInfo],
+pub(super) fn write_safetensors<'a>(
+    tensors: &'a [TensorInfo],
     prefix: &str,
-    params: &[f32],
+    values: impl Fn(&'a TensorInfo) -> Cow<'a, [f32]>,
     file: &Path,
 ) -> Result<(), HfError> {
     let mut header = Map::from_iter([("__metadata__".to_owned(), json!({"format": "pt"}))]);
+    let mut end = 0;
     for tensor in tensors {
-        let offsets = [4 * tensor.range.start, 4 * tensor.range.end];
+        let start = end;
+        end += 4 * tensor.shape.iter().product::<usize>();
+        let offsets = [start, end];
         let entry = json!({"dtype": "F32", "shape": tensor.shape, "data_offsets": offsets});
         header.insert(format!("{prefix}{}", tensor.name), entry);
     }
@@ -147,8 +151,10 @@ pub(super) fn write_safetensors(
         let mut handle = File::create(file)?;
         handle.write_all(&(header.len() as u64).to_le_bytes())?;
         handle.write_all(header.as_bytes())?;
-        for part in params.chunks(WRITE) {
-            handle.write_all(&le_bytes(part))?;
+        for tensor in tensors {
+            for part in values(tensor).chunks(WRITE) {
+                handle.write_all(&le_bytes(part))?;
+            }
         }
         handle.sync_all()
     };

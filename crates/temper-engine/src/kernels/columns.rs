@@ -3,6 +3,7 @@
 //! Both operands are copied into groups of columns while they are still in the cache of the thread that computed them, so
 //! that tiles later read them in sequence. For bf16 products they are rounded on the way, and two rows become one of pairs.
 
+use super::bf16;
 use super::product::{fast, most_rows};
 use super::tile::{Element, LANES, PANEL, Tile};
 use crate::Precision;
@@ -163,11 +164,11 @@ impl<F: Real> Writer<'_, F> {
             // SAFETY: rows of the caller.
             unsafe {
                 if self.rounding == Rounding::Pairs {
-                    copy_pairs(from, stride, left, self.width, odd, self.pairs.range(place));
+                    bf16::of_rows(from, stride, left.min(self.width), self.width, odd, self.pairs.range(place));
                 } else {
                     copy_group(from, stride, left, self.width, self.numbers.range(place.clone()));
                     if self.rounding == Rounding::Numbers {
-                        super::panels::round(self.numbers.range(place));
+                        bf16::round(self.numbers.range(place));
                     }
                 }
             }
@@ -182,26 +183,6 @@ fn copy_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, to: &mut [F
     }
 }
 
-#[inline(always)]
-fn pair_wide<F: Real, const WIDTH: usize>(from: &[F], stride: usize, odd: bool, to: &mut [u32]) {
-    let to = to.as_chunks_mut::<WIDTH>().0;
-    let whole = to.len() - usize::from(odd);
-    for (row, to) in to.iter_mut().enumerate() {
-        let start = 2 * row * stride;
-        let even = &from[start..start + WIDTH];
-        if row < whole {
-            let odd = &from[start + stride..start + stride + WIDTH];
-            for i in 0..WIDTH {
-                to[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
-            }
-        } else {
-            for i in 0..WIDTH {
-                to[i] = even[i].to_bf16();
-            }
-        }
-    }
-}
-
 simd! {
     /// Copies up to `width` of the `left` columns from rows at distance `stride` to rows of `width`.
     fn copy_group(from: &[F], stride: usize, left: usize, width: usize, to: &mut [F]) {
@@ -213,24 +194,6 @@ simd! {
                 for (row, to) in to.chunks_exact_mut(width).enumerate() {
                     for (i, to) in to[..columns].iter_mut().enumerate() {
                         *to = from[row * stride + i];
-                    }
-                }
-            }
-        }
-    }
-
-    /// As `copy_group`, two rows to one of pairs; `odd`: the last one stands alone.
-    fn copy_pairs(from: &[F], stride: usize, left: usize, width: usize, odd: bool, to: &mut [u32]) {
-        match width {
-            12 if left >= 12 => pair_wide::<F, 12>(from, stride, odd, to),
-            32 if left >= 32 => pair_wide::<F, 32>(from, stride, odd, to),
-            _ => {
-                let columns = width.min(left);
-                let whole = to.len() / width - usize::from(odd);
-                for (row, to) in to.chunks_exact_mut(width).enumerate() {
-                    for (i, to) in to[..columns].iter_mut().enumerate() {
-                        let high = if row < whole { from[(2 * row + 1) * stride + i].to_bf16() } else { 0 };
-                        *to = from[2 * row * stride + i].to_bf16() | high << 16;
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Matrix products.
 
+pub mod bf16;
 pub mod columns;
 pub mod panels;
 pub mod product;

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::bf16;
 use super::tile::PANEL;
 use crate::Precision;
 use crate::real::Real;
@@ -18,7 +19,7 @@ pub const NF4: [f32; 16] = [
     -0.394_917_5,
     -0.284_441_38,
     -0.184_773_43,
-    -0.091_050_04,
+    -0.091_050_036,
     0.0,
     0.079_580_3,
     0.160_930_2,
@@ -125,8 +126,14 @@ impl<F: Real> Panels<F> {
             Store::Bf16(data) => {
                 let size = k.div_ceil(2) * PANEL;
                 data.par_chunks_exact_mut(size).enumerate().for_each(|(i, panel)| match direction {
-                    Direction::Forward => transpose_pairs(panel, columns(i, n), k, w),
-                    Direction::Backward => copy_pairs(panel, columns(i, n), n, k, w),
+                    Direction::Forward => {
+                        let columns = columns(i, n);
+                        bf16::transposed(&w[columns.start * k..], k, columns.len(), k, PANEL, panel);
+                    }
+                    Direction::Backward => {
+                        let columns = columns(i, n);
+                        bf16::of_rows(&w[columns.start..], n, columns.len(), PANEL, k % 2 == 1, panel);
+                    }
                 });
             }
             Store::Int8 { codes, scales } => {
@@ -179,7 +186,7 @@ impl<F: Real> Panels<F> {
             }
         }
         if self.precision == Precision::Bf16 && matches!(self.store, Store::Int8 { .. } | Store::Nf4 { .. }) {
-            round(out);
+            bf16::round(out);
         }
     }
 
@@ -309,41 +316,6 @@ simd! {
         }
     }
 
-    /// As `transpose`, in pairs.
-    fn transpose_pairs(panel: &mut [u32], columns: std::ops::Range<usize>, k: usize, w: &[F]) {
-        let pairs = k / 2;
-        for p0 in (0..pairs).step_by(16) {
-            for (lane, j) in columns.clone().enumerate() {
-                for p in p0..(p0 + 16).min(pairs) {
-                    let at = j * k + 2 * p;
-                    panel[p * PANEL + lane] = w[at].to_bf16() | w[at + 1].to_bf16() << 16;
-                }
-            }
-        }
-        if k % 2 == 1 {
-            for (lane, j) in columns.enumerate() {
-                panel[pairs * PANEL + lane] = w[j * k + k - 1].to_bf16();
-            }
-        }
-    }
-
-    /// As `copy`, in pairs.
-    fn copy_pairs(panel: &mut [u32], columns: std::ops::Range<usize>, n: usize, k: usize, w: &[F]) {
-        for (p, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let row = |p: usize| &w[p * n + columns.start..p * n + columns.end];
-            let even = row(2 * p);
-            if 2 * p + 1 < k {
-                for ((to, x), y) in to.iter_mut().zip(even).zip(row(2 * p + 1)) {
-                    *to = x.to_bf16() | y.to_bf16() << 16;
-                }
-            } else {
-                for (to, x) in to.iter_mut().zip(even) {
-                    *to = x.to_bf16();
-                }
-            }
-        }
-    }
-
     /// Rows from `start` on of a panel of pairs.
     fn decode_pairs(panel: &[u32], start: usize, out: &mut [F]) {
         for (row, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
@@ -376,46 +348,6 @@ simd! {
             }
         }
     }
-
-    /// Rounds each number to bf16.
-    pub fn round(x: &mut [F]) {
-        for x in x {
-            *x = F::from_bf16(x.to_bf16());
-        }
-    }
-
-    /// Pairs of consecutive rows of 32, from numbers.
-    pub fn pair_rows(rows: &[F], out: &mut [u32]) {
-        let mut rows = rows.as_chunks::<PANEL>().0.iter();
-        for out in out.as_chunks_mut::<PANEL>().0 {
-            let Some(even) = rows.next() else { return };
-            match rows.next() {
-                Some(odd) => {
-                    for i in 0..PANEL {
-                        out[i] = even[i].to_bf16() | odd[i].to_bf16() << 16;
-                    }
-                }
-                None => {
-                    for i in 0..PANEL {
-                        out[i] = even[i].to_bf16();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Pairs along each row of `a` (rows of `k` at distance `a_row`); rows of `out` have `k / 2` pairs, rounded up.
-    pub fn pair_columns(a: &[F], a_row: usize, k: usize, out: &mut [u32]) {
-        for (row, out) in out.chunks_exact_mut(k.div_ceil(2)).enumerate() {
-            let (pairs, rest) = a[row * a_row..row * a_row + k].as_chunks::<2>();
-            for (out, [x, y]) in out.iter_mut().zip(pairs) {
-                *out = x.to_bf16() | y.to_bf16() << 16;
-            }
-            if let ([x], Some(out)) = (rest, out.last_mut()) {
-                *out = x.to_bf16();
-            }
-        }
-    }
 }
 
 #[inline(always)]
@@ -427,5 +359,34 @@ fn row_scales(scales: &[f32], p: usize, direction: Direction) -> [f32; PANEL] {
             row
         }
         Direction::Backward => [scales[p]; PANEL],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The levels as the paper prints them, all digits.
+    #[test]
+    fn levels_are_those_of_the_paper_to_the_bit() {
+        let levels = [
+            -1.0,
+            -0.6961928009986877,
+            -0.5250730514526367,
+            -0.39491748809814453,
+            -0.28444138169288635,
+            -0.18477343022823334,
+            -0.09105003625154495,
+            0.0,
+            0.07958029955625534,
+            0.16093020141124725,
+            0.24611230194568634,
+            0.33791524171829224,
+            0.44070982933044434,
+            0.5626170039176941,
+            0.7229568362236023,
+            1.0,
+        ];
+        assert_eq!(NF4.map(f64::from), levels);
     }
 }

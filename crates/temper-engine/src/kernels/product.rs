@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::panels::{Operand, Panels, pair_columns, pair_rows, round};
+use super::bf16;
+use super::panels::{Operand, Panels};
 use super::tile::{Element, LANES, PANEL, Tile, max_rows};
 use crate::real::{Real, with_scratch, with_words};
 use crate::simd::{Level, level};
@@ -11,19 +12,19 @@ use crate::simd::{Level, level};
 const INNER: usize = 256;
 
 /// Strided operands of `C[m, n] = (C or 0) + A[m, k] B[k, n]`, elements at `a[i a_row + p a_k]`, `b[p b_k + j]` and
-/// `c[i c_row + j]`.
+/// `c[i c_row + j]`; `n` is a multiple of [`LANES`].
 ///
 /// # Safety
 /// All these addresses must be valid, and those of `C` be written by nobody else meanwhile.
 #[derive(Clone, Copy)]
-pub struct Strided<F> {
+pub struct Strided<F, E = F> {
     pub m: usize,
     pub n: usize,
     pub k: usize,
-    pub a: *const F,
+    pub a: *const E,
     pub a_row: usize,
     pub a_k: usize,
-    pub b: *const F,
+    pub b: *const E,
     pub b_k: usize,
     pub c: *mut F,
     pub c_row: usize,
@@ -63,7 +64,8 @@ fn vectors<F>(level: Level, m: usize) -> usize {
 
 /// # Safety
 /// As for [`Strided`].
-pub unsafe fn strided<F: Real>(s: &Strided<F>) {
+pub unsafe fn strided<F: Real, E: Element<F>>(s: &Strided<F, E>) {
+    debug_assert!(s.n.is_multiple_of(LANES));
     let level = level();
     let fast = fast::<F>(level);
     let mut j = 0;
@@ -97,65 +99,57 @@ pub unsafe fn strided<F: Real>(s: &Strided<F>) {
                     c_row: s.c_row,
                     load: s.load,
                 };
-                F::tile(level, rows.len(), vectors, &tile);
+                E::tile(level, rows.len(), vectors, &tile);
             }
         }
         j += vectors * LANES;
     }
-    for j in j..s.n {
-        for i in 0..s.m {
-            // SAFETY: inside the operands.
-            unsafe {
-                let c = s.c.add(i * s.c_row + j);
-                let mut sum = if s.load { *c } else { F::ZERO };
-                for p in 0..s.k {
-                    sum = (*s.a.add(i * s.a_row + p * s.a_k)).fma::<false>(*s.b.add(p * s.b_k + j), sum);
-                }
-                *c = sum;
-            }
-        }
-    }
 }
 
-/// Products of `m` queries (rows of `padded`, of which `dim` count) with keys in blocks of 16, `[block][dim][16]`. Row `i`
-/// of the result, with one column for each key of `blocks`, is at `scores[i * blocks.len() * 16..]`.
-pub fn key_scores<F: Real>(
-    queries: &[F],
+/// Products of `m` queries (rows of `k` elements at distance `row`) with `blocks` blocks of 16 keys, `[block][k][16]`. Row
+/// `i` of the result, with one column for each key, is at `scores[i * width..]`.
+#[allow(clippy::too_many_arguments)]
+pub fn key_scores<F: Real, E: Element<F>>(
+    queries: &[E],
     m: usize,
-    padded: usize,
-    dim: usize,
-    keys: &[F],
-    blocks: &Range<usize>,
+    row: usize,
+    k: usize,
+    keys: &[E],
+    blocks: usize,
     scores: &mut [F],
+    width: usize,
 ) {
-    let width = blocks.len() * LANES;
-    let block = LANES * dim;
-    assert!(queries.len() >= m * padded && scores.len() >= m * width && keys.len() >= blocks.end * block);
+    let block = LANES * k;
+    if blocks == 0 {
+        return;
+    }
+    assert!(queries.len() >= (m - 1) * row + k && keys.len() >= blocks * block);
+    assert!(blocks * LANES <= width && scores.len() >= (m - 1) * width + blocks * LANES);
     let level = level();
     let most = vectors::<F>(level, m);
-    let mut start = blocks.start;
-    while start < blocks.end {
+    let mut start = 0;
+    while start < blocks {
         let mut vectors = most;
-        while start + vectors > blocks.end {
+        while start + vectors > blocks {
             vectors /= 2;
         }
         for rows in even_parts(m, most_rows::<F>(level, vectors)) {
             // SAFETY: inside the operands, whose sizes were checked above.
             unsafe {
                 let tile = Tile {
-                    k: dim,
-                    a: queries.as_ptr().add(rows.start * padded),
-                    a_row: padded,
+                    k,
+                    a: queries.as_ptr().add(rows.start * row),
+                    a_row: row,
                     a_k: 1,
                     b: keys.as_ptr().add(start * block),
                     b_k: LANES,
                     b_vector: block,
                     b_panel: 2 * block,
-                    c: scores.as_mut_ptr().add(rows.start * width + (start - blocks.start) * LANES),
+                    c: scores.as_mut_ptr().add(rows.start * width + start * LANES),
                     c_row: width,
                     load: false,
                 };
-                F::tile(level, rows.len(), vectors, &tile);
+                E::tile(level, rows.len(), vectors, &tile);
             }
         }
         start += vectors;
@@ -173,7 +167,7 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
     match b.operand() {
         Operand::Numbers(data) => run(m, b.k, a, a_row, data, c, b.n, c_row, load),
         Operand::Pairs(data) => with_words::<F, _>(m * pairs, |words| {
-            pair_columns(a, a_row, b.k, words);
+            bf16::along_rows(a, a_row, b.k, words);
             run(m, pairs, words, pairs, data, c, b.n, c_row, load);
         }),
         Operand::Decoded { rounded: false } => {
@@ -183,16 +177,16 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
             for (to, from) in numbers.chunks_exact_mut(b.k).zip(a.chunks(a_row)) {
                 to.copy_from_slice(&from[..b.k]);
             }
-            round(numbers);
+            bf16::round(numbers);
             pieces(m, b, 1, numbers, b.k, c, c_row, load, |panel, start, piece| b.decode(panel, start, piece));
         }),
         Operand::DecodedPairs => with_words::<F, _>(m * pairs, |words| {
-            pair_columns(a, a_row, b.k, words);
+            bf16::along_rows(a, a_row, b.k, words);
             let mut numbers = [F::ZERO; 2 * INNER * PANEL];
             pieces(m, b, 2, words, pairs, c, c_row, load, |panel, start, piece: &mut [u32]| {
                 let rows = (2 * piece.len() / PANEL).min(b.k - start);
                 b.decode(panel, start, &mut numbers[..rows * PANEL]);
-                pair_rows(&numbers[..rows * PANEL], piece);
+                bf16::of_rows(&numbers[..rows * PANEL], PANEL, PANEL, PANEL, rows % 2 == 1, piece);
             });
         }),
     }
@@ -351,9 +345,11 @@ mod tests {
             c_row: n,
             load,
         };
-        // SAFETY: matrices of these sizes.
-        unsafe { strided(&operands) };
-        compare("strided", &result, &start);
+        if n.is_multiple_of(LANES) {
+            // SAFETY: matrices of these sizes.
+            unsafe { strided(&operands) };
+            compare("strided", &result, &start);
+        }
         let a_transposed: Vec<F> = (0..k * m).map(|x| a[x % m * k + x / m]).collect();
         let mut result = c.clone();
         let (mut left, mut right) = (Columns::default(), Columns::default());
@@ -389,6 +385,8 @@ mod tests {
     fn long_inner_dimensions_are_cut_without_a_trace() {
         check::<f32>(13, 2 * INNER + 7, 67, true);
         check::<f32>(1, INNER + 1, 300, false);
+        check::<f32>(7, 33, 96, true);
+        check::<f64>(7, 33, 96, false);
         check::<f64>(3, INNER + 1, 20, true);
     }
 

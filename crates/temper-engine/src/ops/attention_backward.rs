@@ -1,6 +1,6 @@
 //! Causal grouped-query attention, backward. Probabilities are computed again from the saved log-sums.
 
-use super::attention::{BLOCK, Heads, TileRows, for_blocks, keys_size, pack_keys};
+use super::attention::{BLOCK, Heads, Operand, TileRows, for_blocks};
 use super::reduce::dot;
 use super::rows::{View, ViewMut, gather, scatter, scatter_add};
 use crate::kernels::product::{Strided, key_scores, strided};
@@ -47,7 +47,7 @@ pub struct Segment<'a, F> {
 
 /// Writes the gradients of queries, keys and values of one key-value head of a segment. With `P = softmax(scale Q K^T)` and
 /// `O = P V`: `dV = P^T dO`, `dS = P (dO V^T - rowsum(dO O))`, `dQ = scale dS K`, `dK = scale dS^T Q`.
-pub fn backward<F: Real>(heads: Heads<F>, segment: &Segment<F>) {
+pub fn backward<F: Real, E: Operand<F>>(heads: Heads<F>, segment: &Segment<F>) {
     let own = segment.keys.len;
     if own == 0 {
         return;
@@ -55,94 +55,117 @@ pub fn backward<F: Real>(heads: Heads<F>, segment: &Segment<F>) {
     let before = segment.prefix.map_or(0, |prefix| prefix.len);
     let len = before + own;
     let (dim, padded, group) = (heads.dim, heads.padded(), heads.group);
-    let packed = keys_size(len, dim);
+    let packed = E::keys_size(len, dim);
+    let k = dim.div_ceil(E::NUMBERS);
+    let rows = E::values_size(len, padded);
     let step = heads.rows(QUERIES);
     let most = step * group;
     let width = len.next_multiple_of(BLOCK);
-    with_scratch(2 * packed + len * padded * 3 + most * (3 * padded + 2 * width + 2), |scratch| {
+    let space = E::space(most * padded.max(width) + padded.max(width));
+    let elements = 2 * packed + rows + 3 * space;
+    let numbers = 2 * len * padded + most * (3 * padded + 2 * width + 2);
+    E::with(elements, |scratch| {
         let (k_blocks, rest) = scratch.split_at_mut(packed);
         let (v_blocks, rest) = rest.split_at_mut(packed);
-        let (k_rows, rest) = rest.split_at_mut(len * padded);
-        let (dk, rest) = rest.split_at_mut(len * padded);
-        let (dv, rest) = rest.split_at_mut(len * padded);
-        let (q, rest) = rest.split_at_mut(most * padded);
-        let (d, rest) = rest.split_at_mut(most * padded);
-        let (o, rest) = rest.split_at_mut(most * padded);
-        let (log_sum, rest) = rest.split_at_mut(most);
-        let (mean, rest) = rest.split_at_mut(most);
-        let (s, dp) = rest.split_at_mut(most * width);
-        k_blocks[packed - BLOCK * dim..].fill(F::ZERO);
-        v_blocks[packed - BLOCK * dim..].fill(F::ZERO);
-        for part in [&mut *dk, dv] {
-            part.fill(F::ZERO);
+        let (k_rows, rest) = rest.split_at_mut(rows);
+        let (first_space, rest) = rest.split_at_mut(space);
+        let (second_space, third_space) = rest.split_at_mut(space);
+        for blocks in [&mut *k_blocks, v_blocks] {
+            let tail = packed - E::keys_size(1, dim);
+            blocks[tail..].fill(E::default());
         }
         if padded > dim {
-            for part in [&mut *k_rows, q, d, o] {
-                part.fill(F::ZERO);
-            }
+            k_rows.fill(E::default());
         }
         let mut position = 0;
         for keys in segment.prefix.iter().chain([&segment.keys]) {
-            pack_keys(k_blocks, position, keys.len, dim, keys.key);
-            pack_keys(v_blocks, position, keys.len, dim, keys.value);
-            gather(keys.key, keys.len, dim, &mut k_rows[position * padded..], padded);
+            E::pack_keys(k_blocks, position, keys.len, dim, keys.key);
+            E::pack_keys(v_blocks, position, keys.len, dim, keys.value);
+            E::pack_values(k_rows, position, keys.len, dim, padded, keys.key);
             position += keys.len;
         }
-        for start in (0..own).step_by(step) {
-            let count = step.min(own - start);
-            let tile = heads.tile(before + start, count);
-            let (m, width, origin, keys) = (tile.queries(), tile.width(), tile.origin(), tile.keys());
-            heads.gather(segment.query.shifted(start, 0), count, q);
-            heads.gather(segment.dout.shifted(start, 0), count, d);
-            heads.gather(segment.out.shifted(start, 0), count, o);
-            for g in 0..group {
-                gather(segment.log_sums.shifted(start, g), count, 1, &mut log_sum[g..], group);
+        with_scratch(numbers, |scratch| {
+            let (dk, rest) = scratch.split_at_mut(len * padded);
+            let (dv, rest) = rest.split_at_mut(len * padded);
+            let (q, rest) = rest.split_at_mut(most * padded);
+            let (d, rest) = rest.split_at_mut(most * padded);
+            let (o, rest) = rest.split_at_mut(most * padded);
+            let (log_sum, rest) = rest.split_at_mut(most);
+            let (mean, rest) = rest.split_at_mut(most);
+            let (s, dp) = rest.split_at_mut(most * width);
+            for part in [&mut *dk, dv] {
+                part.fill(F::ZERO);
             }
-            row_dots(d, o, padded, &mut mean[..m]);
-            key_scores(q, m, padded, dim, k_blocks, &tile.blocks, s);
-            key_scores(d, m, padded, dim, v_blocks, &tile.blocks, dp);
-            softmax_backward(s, dp, &tile, heads.scale, log_sum, mean);
-            let transposed = |a: &[F], b: &[F], c: &mut [F]| Strided {
-                m: keys,
-                n: padded,
-                k: m,
-                a: a[..m * width].as_ptr(),
-                a_row: 1,
-                a_k: width,
-                b: b[..m * padded].as_ptr(),
-                b_k: padded,
-                c: c[origin * padded..(origin + keys) * padded].as_mut_ptr(),
-                c_row: padded,
-                load: true,
-            };
-            let dq = &mut *o;
-            let queries = Strided {
-                m,
-                n: padded,
-                k: keys,
-                a: dp[..m * width].as_ptr(),
-                a_row: width,
-                a_k: 1,
-                b: k_rows[origin * padded..(origin + keys) * padded].as_ptr(),
-                b_k: padded,
-                c: dq[..m * padded].as_mut_ptr(),
-                c_row: padded,
-                load: false,
-            };
-            // SAFETY: the slices were checked, and `width >= keys`.
-            unsafe {
-                strided(&transposed(s, d, dv));
-                strided(&transposed(dp, q, dk));
-                strided(&queries);
+            if padded > dim {
+                for part in [&mut *q, d, o] {
+                    part.fill(F::ZERO);
+                }
             }
-            heads.scatter(dq, count, segment.dquery.shifted(start, 0));
-        }
-        if let Some(prefix) = segment.prefix {
-            scatter_add(dk, padded, before, dim, prefix.dkey);
-            scatter_add(dv, padded, before, dim, prefix.dvalue);
-        }
-        scatter(&dk[before * padded..], padded, own, dim, segment.keys.dkey);
-        scatter(&dv[before * padded..], padded, own, dim, segment.keys.dvalue);
+            for start in (0..own).step_by(step) {
+                let count = step.min(own - start);
+                let tile = heads.tile(before + start, count);
+                let (m, width, origin, keys) = (tile.queries(), tile.width(), tile.origin(), tile.keys());
+                heads.gather(segment.query.shifted(start, 0), count, q);
+                heads.gather(segment.dout.shifted(start, 0), count, d);
+                heads.gather(segment.out.shifted(start, 0), count, o);
+                for g in 0..group {
+                    gather(segment.log_sums.shifted(start, g), count, 1, &mut log_sum[g..], group);
+                }
+                row_dots(d, o, padded, &mut mean[..m]);
+                let blocks = tile.blocks.len();
+                for (x, packed, scores) in [(&*q, &*k_blocks, &mut *s), (d, v_blocks, dp)] {
+                    let (x, row) = E::along(x, padded, m, dim, first_space);
+                    key_scores(x, m, row, k, &packed[origin * k..], blocks, scores, width);
+                }
+                softmax_backward(s, dp, &tile, heads.scale, log_sum, mean);
+                // dV += P^T dO and dK += dS^T Q.
+                for (a, b, c) in [(&*s, &*d, &mut *dv), (dp, q, dk)] {
+                    let (a, b) = (E::across(a, width, m, first_space), E::across(b, padded, m, second_space));
+                    let pairs = m.div_ceil(E::NUMBERS);
+                    let product = Strided {
+                        m: keys,
+                        n: padded,
+                        k: pairs,
+                        a: a[..pairs * width].as_ptr(),
+                        a_row: 1,
+                        a_k: width,
+                        b: b[..pairs * padded].as_ptr(),
+                        b_k: padded,
+                        c: c[origin * padded..(origin + keys) * padded].as_mut_ptr(),
+                        c_row: padded,
+                        load: true,
+                    };
+                    // SAFETY: the slices were checked, and `width >= keys`.
+                    unsafe { strided(&product) };
+                }
+                // dQ = dS K.
+                let dq = &mut *o;
+                let (ds, row) = E::along(dp, width, m, keys, third_space);
+                let count_k = keys.div_ceil(E::NUMBERS);
+                let product = Strided {
+                    m,
+                    n: padded,
+                    k: count_k,
+                    a: ds[..(m - 1) * row + count_k].as_ptr(),
+                    a_row: row,
+                    a_k: 1,
+                    b: k_rows[origin / E::NUMBERS * padded..][..count_k * padded].as_ptr(),
+                    b_k: padded,
+                    c: dq[..m * padded].as_mut_ptr(),
+                    c_row: padded,
+                    load: false,
+                };
+                // SAFETY: the slices were checked.
+                unsafe { strided(&product) };
+                heads.scatter(dq, count, segment.dquery.shifted(start, 0));
+            }
+            if let Some(prefix) = segment.prefix {
+                scatter_add(dk, padded, before, dim, prefix.dkey);
+                scatter_add(dv, padded, before, dim, prefix.dvalue);
+            }
+            scatter(&dk[before * padded..], padded, own, dim, segment.keys.dkey);
+            scatter(&dv[before * padded..], padded, own, dim, segment.keys.dvalue);
+        });
     });
 }
 
@@ -213,18 +236,21 @@ mod tests {
         let (padded, wide) = (heads.padded(), group * dim);
         let (q, a) = (random(len * wide, 1), random(len * wide, 4));
         let (k, v) = (random(len * dim, 2), random(len * dim, 3));
-        let (mut keys, mut values) = (vec![0.0; keys_size(len, dim)], vec![0.0; len * padded]);
+        let size = <f64 as Operand<f64>>::keys_size(len, dim);
+        let (mut keys, mut values) = (vec![0.0; size], vec![0.0; len * padded]);
         let view = |data, row| View { data, start: 0, row };
-        pack_keys(&mut keys, 0, len, dim, view(&k, dim));
-        gather(view(&v, dim), len, dim, &mut values, padded);
+        f64::pack_keys(&mut keys, 0, len, dim, view(&k, dim));
+        f64::pack_values(&mut values, 0, len, dim, padded, view(&v, dim));
         let (mut out, mut sums) = (vec![0.0; q.len()], vec![0.0; len * group]);
-        let inputs = Inputs { heads, queries: view(&q, wide), position: 0, keys: &keys, values: &values };
+        let own = attention::Keys { keys: &keys[..], values: &values };
+        let shared = attention::Keys { keys: &[][..], values: &[] };
+        let inputs = Inputs { heads, queries: view(&q, wide), position: 0, split: 0, shared, own };
         attention::forward(&inputs, len, view_mut(&mut out, wide), Some(view_mut(&mut sums, group)));
         for (found, expected) in out.iter().zip(naive(heads, len, &q, &k, &v)) {
             assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
         }
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
-        backward(
+        backward::<f64, f64>(
             heads,
             &Segment {
                 query: view(&q, wide),

@@ -76,7 +76,7 @@ impl<F: Real> Part<F> {
 /// Adds the adapters' outputs to `y`, rows of `width`, given rows of `x`.
 pub fn forward<F: Real>(parts: &[Part<F>], x: &[F], y: &mut [F], width: usize) {
     let rows = y.len() / width;
-    for part in parts {
+    for part in parts.iter().filter(|_| rows > 0) {
         with_scratch(rows * part.r(), |u| {
             part.down(x, u);
             packed(rows, u, part.r(), &part.b, &mut y[part.outputs.start..], width, true);
@@ -192,5 +192,11 @@ mod tests {
         check("dx", &x, &dx, |x| dot(&run(x, &a, &b), &dy));
         check("da", &a, &da, |a| dot(&run(&x, a, &b), &dy));
         check("db", &b, &db, |b| dot(&run(&x, &a, b), &dy));
+    }
+
+    #[test]
+    fn no_rows() {
+        let part = Part::new(4..6, 1.0, 1, (0..3, 3..5), &[1.0; 5]);
+        forward(&[part], &[], &mut [], 6);
     }
 }

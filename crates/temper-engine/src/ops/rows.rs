@@ -17,6 +17,11 @@ impl<'a, F> View<'a, F> {
         View { data: self.data, start: self.start + rows * self.row + columns, row: self.row }
     }
 
+    /// What holds the vectors of row `r` and after.
+    pub fn rows(&self, r: usize) -> &'a [F] {
+        &self.data[self.start + r * self.row..]
+    }
+
     /// The vector of row `r`.
     pub fn at(&self, r: usize, width: usize) -> &'a [F] {
         let start = self.start + r * self.row;

@@ -10,7 +10,7 @@ const BLOCK: usize = 64;
 
 /// Working space of [`draw`], kept between calls.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     weights: Vec<f32>,
     sums: Vec<f32>,
     order: Vec<u32>,
@@ -21,7 +21,7 @@ pub(super) struct Scratch {
 /// Tokens are laid side by side on [0, 1) with their probabilities (by id, or from the most probable one down if some
 /// are cut off) and the one under `u` is taken. `top_k`, then `top_p` cut off and the rest is scaled up, as in
 /// transformers: of equally probable tokens the one with the lower id counts as the more probable.
-pub(super) fn draw(logits: &[f32], params: &SamplingParams, u: f64, scratch: &mut Scratch) -> (u32, f32) {
+pub(crate) fn draw(logits: &[f32], params: &SamplingParams, u: f64, scratch: &mut Scratch) -> (u32, f32) {
     if params.temperature == 0.0 {
         let softmax = LogSoftmax::new(logits, 1.0);
         let best = logits.iter().position(|&l| l == softmax.max).unwrap_or(0);

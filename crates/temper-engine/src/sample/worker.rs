@@ -34,7 +34,7 @@ impl<'a> Queue<'a> {
 
 /// What sampling starts from after a prompt.
 struct Prefix {
-    cache: KvCache,
+    cache: Arc<KvCache>,
     logits: Vec<f32>,
 }
 
@@ -71,7 +71,7 @@ fn prefill(model: &Model, prompt: &[u32]) -> Prefix {
     let (mut hidden, mut logits) = (Vec::new(), Vec::new());
     model.extend(&mut [&mut cache], &Packed::new(&[prompt]), Positions::Last, &mut hidden);
     model.logits(&hidden, &mut logits);
-    Prefix { cache, logits }
+    Prefix { cache: Arc::new(cache), logits }
 }
 
 /// A finished completion and where it belongs.
@@ -152,7 +152,7 @@ impl Worker<'_> {
         }
         let prefix = self.job.prefixes.take(self.job, request, samples.len());
         for sample in samples {
-            if let Some(slot) = self.push(slot(sample, prefix.cache.fork(limit)), &prefix.logits) {
+            if let Some(slot) = self.push(slot(sample, prefix.cache.branch(limit)), &prefix.logits) {
                 self.slots.push(slot);
             }
         }

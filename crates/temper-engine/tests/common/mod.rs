@@ -58,6 +58,25 @@ pub fn load(name: &str) -> (Model, Reference) {
     (Model::load(&dir).unwrap(), serde_json::from_slice(&text).unwrap())
 }
 
+#[derive(Deserialize)]
+pub struct RewardReference {
+    sequences: Vec<RewardSequence>,
+}
+
+#[derive(Deserialize)]
+pub struct RewardSequence {
+    pub ids: Vec<u32>,
+    pub rewards: Vec<f64>,
+}
+
+/// A sequence classifier and what transformers makes of some sequences.
+pub fn load_rewards(name: &str) -> (Model, Vec<RewardSequence>) {
+    let dir = fixtures().join(name);
+    let text = std::fs::read(dir.join("reference.json")).unwrap();
+    let reference: RewardReference = serde_json::from_slice(&text).unwrap();
+    (Model::load(&dir).unwrap(), reference.sequences)
+}
+
 /// All sequences of a fixture as one batch, and every position but the first of each selected.
 pub fn batch(reference: &Reference) -> (Packed, Vec<bool>) {
     let ids: Vec<&[u32]> = reference.sequences.iter().map(|s| s.ids.as_slice()).collect();

@@ -2,6 +2,7 @@
 //!
 //! Every table is plain text without colour codes, so it reads the same in a log file.
 
+mod bench;
 mod compare;
 mod gates;
 mod measurements;
@@ -13,6 +14,7 @@ use temper_run::summary::{ArmStatus, ArmSummary, BASE, RunSummary};
 use crate::grid::Grid;
 use crate::number;
 
+pub use bench::render_bench;
 pub use compare::render_comparison;
 pub use measurements::render_measurements;
 

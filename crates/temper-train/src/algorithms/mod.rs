@@ -6,8 +6,10 @@
 //! the losses of its sequences however they are split into micro-batches, and terms with different normalisers add up.
 
 pub mod advantage;
+pub mod dpo;
 pub mod grpo;
 pub mod kl;
+pub mod reward;
 pub mod sft;
 
 /// A loss over the tokens of one sequence and its gradient.
@@ -31,6 +33,13 @@ pub(crate) fn bounded_exp(x: f64) -> (f64, f64) {
         let e = EXPONENT_LIMIT.exp();
         (e * (1.0 + x - EXPONENT_LIMIT), e)
     }
+}
+
+/// `−log σ(x)` and its derivative, `−σ(−x)`; neither overflows.
+pub(crate) fn neg_log_sigmoid(x: f64) -> (f64, f64) {
+    let e = (-x.abs()).exp();
+    let sigmoid_of_minus = if x >= 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+    (e.ln_1p() + (-x).max(0.0), -sigmoid_of_minus)
 }
 
 #[cfg(test)]
@@ -60,7 +69,15 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::bounded_exp;
+    use super::{bounded_exp, neg_log_sigmoid};
+
+    #[test]
+    fn the_log_sigmoid_is_exact_at_both_ends() {
+        assert_eq!(neg_log_sigmoid(0.0), (std::f64::consts::LN_2, -0.5));
+        assert_eq!(neg_log_sigmoid(1e4), (0.0, -0.0));
+        assert_eq!(neg_log_sigmoid(-1e4), (1e4, -1.0));
+        assert!((neg_log_sigmoid(-1.5).0 - (1.0 + 1.5f64.exp()).ln()).abs() < 1e-15);
+    }
 
     #[test]
     fn the_exponential_stays_finite_and_continuous() {
