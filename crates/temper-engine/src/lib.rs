@@ -53,3 +53,4 @@ pub use precision::{Frozen, Precision, UnknownName};
 pub use real::Real;
 pub use rng::{Key, shuffle};
 pub use sample::{Completion, Finish, Request, SamplingParams, generate};
+pub use simd::{SimdError, check_simd};

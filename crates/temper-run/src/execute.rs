@@ -17,7 +17,7 @@ use temper_eval::{Action, GateVerdict};
 use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
 use temper_score::Scorer;
 use temper_text::Tokenizer;
-use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageStatus};
+use temper_train::{Cost, Demand, Progress, Resources, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::RunDir;
 use crate::error::RunError;
@@ -108,6 +108,7 @@ pub fn execute(
             run.summary.notes.push(note);
         }
     }
+    run.check_memory()?;
     let ending = run.all(progress, stop)?;
     Ok((ending, summary))
 }
@@ -238,6 +239,23 @@ struct Current {
 }
 
 impl Run<'_> {
+    /// Refuses a stage that will not fit into the memory, before anything is trained. Stages whose rows are not there yet
+    /// are looked at when they begin.
+    fn check_memory(&self) -> Result<(), RunError> {
+        let Some(config) = self.base.model.as_ref().map(Model::config) else { return Ok(()) };
+        for (name, arm) in &self.recipe.arms {
+            for (number, stage) in arm.stages.iter().enumerate() {
+                let StageData::Source(source) = stage.data() else { continue };
+                let rows = self.prepared.data.get(source).map(Vec::as_slice).unwrap_or_default();
+                let demand = Demand::of(stage, self.base.precision, config, &self.base.tokenizer, rows)?;
+                if let Some(demand) = demand {
+                    demand.fit(config, &self.resources, &format!("{name}/{}", stage.folder(number)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn all(&mut self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         if self.summary.base.measurements.is_empty() {
             let model = self.base.take()?;

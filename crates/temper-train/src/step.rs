@@ -299,8 +299,8 @@ mod tests {
                 (stats, grads, scores)
             };
             let (plain, plain_grads, plain_scores) = run(false, 1000);
-            assert_eq!(plain.tokens, 44);
-            for (limit, tokens) in [(1000, 31), (13, 36)] {
+            assert_eq!(plain.tokens, 46);
+            for (limit, tokens) in [(1000, 33), (13, 38)] {
                 let (shared, grads, scores) = run(true, limit);
                 assert!(scores == plain_scores, "the same bits");
                 assert_eq!((shared.tokens, shared.selected), (tokens, plain.selected));
