@@ -225,7 +225,9 @@ impl Demand {
             merging: 0,
         };
         if frozen {
-            let merged = needs.weights + needs.process + 4 * config.num_params() as u64;
+            // One matrix at a time is unpacked beside the two models; the embedding is the largest.
+            let unpacked = config.num_params() + config.vocab_size * config.hidden_size;
+            let merged = needs.weights + needs.process + 4 * unpacked as u64;
             needs.merging = merged.saturating_sub(needs.total());
         }
         needs
