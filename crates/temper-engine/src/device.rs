@@ -188,6 +188,9 @@ pub struct AttentionShape<'a> {
     pub offsets: &'a [usize],
     /// For each segment the earlier one that it continues, which continues none itself. Empty: no segment does.
     pub parents: &'a [Option<usize>],
+    /// With bf16 the operands of products (queries, keys, values, probabilities before or after division by their sum, `dy`,
+    /// gradients of scores) may be rounded to bf16 or stay in f32; sums and the softmax are f32.
+    pub precision: Precision,
 }
 
 /// Rows that go to the head.

@@ -1,5 +1,7 @@
 //! PEFT directories in and out. `tools/fixtures/training_steps.py` made the adapters with PEFT.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;

@@ -4,6 +4,8 @@
 //! Set `TEMPER_PYTHON` to a Python with torch, transformers and peft to run this; without it the tests say that they were
 //! skipped.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::ffi::OsString;

@@ -9,6 +9,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Relative error of one rounding to `f32`: half a unit in the last place.
 const ROUNDING: f64 = 1.0 / (1u64 << 24) as f64;
+/// Relative error of one rounding to bf16.
+const BF16_ROUNDING: f64 = 1.0 / 256.0;
 /// Absolute error of a result that may be flushed to zero instead of becoming a denormal number.
 const UNDERFLOW: f64 = f32::MIN_POSITIVE as f64;
 /// Roundings allowed to one sum or product: correctly rounded.
@@ -49,6 +51,11 @@ impl Approx {
         let between = Self::between(bf16(self.value - self.error), bf16(self.value + self.error));
         let flushed = if between.value.abs() < UNDERFLOW { between.value.abs() } else { 0.0 };
         Approx { error: between.error + flushed, ..between }
+    }
+
+    /// This number, or the one that it becomes when it is rounded to bf16 at some scale.
+    pub fn perhaps_bf16(self) -> Self {
+        Approx { error: self.error + BF16_ROUNDING * (self.value.abs() + self.error) + UNDERFLOW, ..self }
     }
 
     /// All numbers between two.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::approx::{Approx, ONE, Sum, dot, exact, log_softmax, probabilities};
 use super::case::{Case, Kind};
+use crate::Precision;
 use crate::device::{AttentionShape, Device};
 
 /// Products of a case.
@@ -61,11 +62,16 @@ impl Inputs<'_> {
         probabilities(&log_softmax(&scores))
     }
 
+    /// What a product reads that was computed.
+    fn operand(&self, x: Approx) -> Approx {
+        if self.shape.precision == Precision::Bf16 { x.perhaps_bf16() } else { x }
+    }
+
     /// `out = P V` of one query head.
     fn output(&self, p: &[Approx], keys: &[usize], kv_head: usize) -> Vec<Approx> {
         let shape = self.shape;
         let value = |j: usize, d: usize| self.value[head(shape, j, shape.kv_heads, kv_head)][d];
-        (0..shape.head_dim).map(|d| dot(p.iter().zip(keys).map(|(p, j)| (*p, value(*j, d))))).collect()
+        (0..shape.head_dim).map(|d| dot(p.iter().zip(keys).map(|(p, j)| (self.operand(*p), value(*j, d))))).collect()
     }
 
     fn reference(&self) -> Vec<Approx> {
@@ -91,9 +97,9 @@ impl Inputs<'_> {
             for (p, j) in p.iter().zip(keys) {
                 let from = head(shape, *j, shape.kv_heads, kv_head);
                 let dp = dot(dout.iter().copied().zip(self.value[from.clone()].iter().copied()));
-                let ds = *p * (dp - mean) * scale;
+                let (p, ds) = (self.operand(*p), self.operand(*p * (dp - mean) * scale));
                 for d in 0..shape.head_dim {
-                    dvalue[from.start + d].add(*p * dout[d]);
+                    dvalue[from.start + d].add(p * dout[d]);
                     dkey[from.start + d].add(ds * query[d]);
                     dquery[at.start + d].add(ds * self.key[from.start + d]);
                 }
@@ -130,6 +136,7 @@ struct Drawn {
     kv_heads: usize,
     head_dim: usize,
     window: Option<usize>,
+    precision: Precision,
     offsets: Vec<usize>,
     parents: Vec<Option<usize>>,
     query: Vec<f32>,
@@ -138,7 +145,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(case: &mut Case) -> Self {
+    fn new(case: &mut Case, precision: Precision) -> Self {
         let long = case.index % 16 == 15;
         let group = if long { 1 + case.below(2) } else { 1 + case.below(8) };
         let kv_heads = if long { 1 } else { case.choose(&[1, 1, 2, 3, 4]) };
@@ -151,10 +158,10 @@ impl Drawn {
             segments.push(case.below(40), Some(0));
         } else {
             let (shared, mut left) = (case.once_in(2), MOST / (heads * head_dim));
-            for index in 0..case.below(8) {
-                let length = case.rows(130);
-                let parent = (shared && index > 0 && !case.once_in(3)).then(|| case.below(index));
-                let parent = parent.map(|parent| segments.parents.get(parent).copied().flatten().unwrap_or(parent));
+            for index in 0..case.below(if shared { 12 } else { 7 }) {
+                let length = case.rows(if shared { 65 } else { 130 });
+                let roots: Vec<usize> = (0..index).filter(|i| segments.parents[*i].is_none()).collect();
+                let parent = (shared && index > 0 && !case.once_in(2)).then(|| case.choose(&roots));
                 let keys = length * (length + 1) / 2 + length * parent.map_or(0, |parent| segments.lengths[parent]);
                 let fits = keys <= left;
                 left -= if fits { keys } else { 0 };
@@ -180,16 +187,16 @@ impl Drawn {
         }
         let t = offsets[lengths.len()];
         case.describe(format!(
-            "heads={heads} kv_heads={kv_heads} head_dim={head_dim} window={window:?} segments={lengths:?} parents={parents:?}"
+            "heads={heads} kv_heads={kv_heads} head_dim={head_dim} window={window:?} segments={lengths:?} parents={parents:?} products={precision}"
         ));
         let query = case.values(t * heads * head_dim);
         let (key, value) = (case.values(t * kv_heads * head_dim), case.values(t * kv_heads * head_dim));
-        Drawn { heads, kv_heads, head_dim, window, offsets, parents, query, key, value }
+        Drawn { heads, kv_heads, head_dim, window, precision, offsets, parents, query, key, value }
     }
 
     fn shape(&self) -> AttentionShape<'_> {
-        let Drawn { heads, kv_heads, head_dim, window, .. } = *self;
-        AttentionShape { heads, kv_heads, head_dim, window, offsets: &self.offsets, parents: &self.parents }
+        let Drawn { heads, kv_heads, head_dim, window, precision, .. } = *self;
+        AttentionShape { heads, kv_heads, head_dim, window, offsets: &self.offsets, parents: &self.parents, precision }
     }
 
     fn dims(&self) -> [[usize; 3]; 2] {
@@ -198,22 +205,31 @@ impl Drawn {
     }
 }
 
-pub fn forward(device: &dyn Device, case: &mut Case) {
-    let drawn = Drawn::new(case);
+/// Inputs as products may read them.
+fn read(values: &[f32], precision: Precision) -> Vec<Approx> {
+    let values = exact(values);
+    match precision {
+        Precision::F32 => values,
+        Precision::Bf16 => values.iter().map(|x| Approx::hull(*x, x.to_bf16())).collect(),
+    }
+}
+
+pub fn forward(device: &dyn Device, case: &mut Case, precision: Precision) {
+    let drawn = Drawn::new(case, precision);
     let (shape, [dims, _]) = (drawn.shape(), drawn.dims());
-    let [query, key, value] = [&drawn.query, &drawn.key, &drawn.value].map(|x| exact(x));
+    let [query, key, value] = [&drawn.query, &drawn.key, &drawn.value].map(|x| read(x, precision));
     let expected = Inputs { shape: &shape, query: &query, key: &key, value: &value }.reference();
     case.check("y", &dims, &device.attention(&shape, &drawn.query, &drawn.key, &drawn.value), &expected);
 }
 
-pub fn backward(device: &dyn Device, case: &mut Case) {
-    let drawn = Drawn::new(case);
+pub fn backward(device: &dyn Device, case: &mut Case, precision: Precision) {
+    let drawn = Drawn::new(case, precision);
     let (shape, [dims, kv_dims]) = (drawn.shape(), drawn.dims());
     let kind = case.choose(&[Kind::Normal, Kind::Normal, Kind::Normal, Kind::Zero, Kind::Scales, Kind::Sparse]);
     let dy = case.values_of(kind, drawn.query.len());
-    let [query, key, value] = [&drawn.query, &drawn.key, &drawn.value].map(|x| exact(x));
+    let [query, key, value] = [&drawn.query, &drawn.key, &drawn.value].map(|x| read(x, precision));
     let inputs = Inputs { shape: &shape, query: &query, key: &key, value: &value };
-    let [dquery, dkey, dvalue] = inputs.reference_backward(&exact(&dy));
+    let [dquery, dkey, dvalue] = inputs.reference_backward(&read(&dy, precision));
     let found = device.attention_backward(&shape, &drawn.query, &drawn.key, &drawn.value, &dy);
     case.check("dquery", &dims, &found.dquery, &dquery);
     case.check("dkey", &kv_dims, &found.dkey, &dkey);
@@ -226,7 +242,9 @@ mod tests {
     use crate::conformance::finite::{check, dot, random};
 
     fn gradient(window: Option<usize>, parents: &[Option<usize>]) {
-        let shape = AttentionShape { heads: 4, kv_heads: 2, head_dim: 2, window, offsets: &[0, 4, 4, 7], parents };
+        let precision = Precision::F32;
+        let shape =
+            AttentionShape { heads: 4, kv_heads: 2, head_dim: 2, window, offsets: &[0, 4, 4, 7], parents, precision };
         let (q, k, v, dy) = (random(56, 1), random(28, 2), random(28, 3), random(56, 4));
         let inputs = |query: &[Approx], key: &[Approx], value: &[Approx]| {
             dot(&Inputs { shape: &shape, query, key, value }.reference(), &dy)
@@ -248,7 +266,9 @@ mod tests {
     #[test]
     fn keys_seen() {
         let offsets = &[0, 3, 3, 6];
-        let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, window: Some(2), offsets, parents: &[] };
+        let precision = Precision::F32;
+        let shape =
+            AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, window: Some(2), offsets, parents: &[], precision };
         assert_eq!(seen(&shape, 0, 2), [1, 2]);
         assert_eq!(seen(&shape, 2, 3), [3]);
         assert_eq!(seen(&AttentionShape { window: None, ..shape.clone() }, 2, 5), [3, 4, 5]);

@@ -35,6 +35,8 @@
 //! - a sum of `n` terms, in any order, has the errors of its terms and `n u` times the sum of their magnitudes;
 //! - an operand that is rounded to bf16, or to a level of a frozen weight's format, is any of those that the number before it
 //!   may be rounded to, given its bound: one, unless it lies within its bound of a border;
+//! - an operand that a device may but need not round to bf16 (in attention) is any number from itself to the rounded one,
+//!   or within 2^-8 of itself if it was computed;
 //! - a denormal input may be read as zero and a denormal result flushed to zero (2^-126 per operation).
 //!
 //! So an inner product of `n` exact inputs may be off by about `(n + 1) u sum |x y|`, and what follows from it by as much as
@@ -103,8 +105,10 @@ const OPERATIONS: &[Operation] = &[
     ("linear_backward_weight in bf16", |device, case| linear::backward_weight(device, case, Precision::Bf16)),
     ("adapter", adapter::forward),
     ("adapter_backward", adapter::backward),
-    ("attention", attention::forward),
-    ("attention_backward", attention::backward),
+    ("attention", |device, case| attention::forward(device, case, Precision::F32)),
+    ("attention in bf16", |device, case| attention::forward(device, case, Precision::Bf16)),
+    ("attention_backward", |device, case| attention::backward(device, case, Precision::F32)),
+    ("attention_backward in bf16", |device, case| attention::backward(device, case, Precision::Bf16)),
     ("swiglu", swiglu::forward),
     ("swiglu_backward", swiglu::backward),
     ("head", |device, case| head::forward(device, case, Precision::F32)),

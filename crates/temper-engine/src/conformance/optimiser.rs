@@ -34,7 +34,7 @@ fn reference(step: &AdamWStep, grads: &[f32], before: &AdamWState) -> [Vec<Appro
 }
 
 pub fn adamw(device: &dyn Device, case: &mut Case) {
-    let count = case.below(5);
+    let count = case.below(7);
     let mut most = if case.index % 16 == 15 { 80_000 } else { 400 };
     let mut tensors = Vec::new();
     for _ in 0..count {
@@ -46,11 +46,11 @@ pub fn adamw(device: &dyn Device, case: &mut Case) {
         beta1: case.choose(&[0.9, 0.8, 0.0]),
         beta2: case.choose(&[0.999, 0.95]),
         eps: case.choose(&[1e-8, 1e-6]),
-        weight_decay: case.choose(&[0.0, 0.1]),
+        weight_decay: case.choose(&[0.0, 0.1, 0.1]),
         moments: Moments::F32,
     };
     let step = case.choose(&[1, 2, 10, 100_000]);
-    let lr = case.choose(&[1e-5, 0.01, 0.0]);
+    let lr = case.choose(&[1e-5, 0.01, 0.01, 0.1, 0.0]);
     let (grads, params) = (case.values(n), case.values(n));
     let (m, v) = match step {
         1 => (vec![0.0; n], vec![0.0; n]),

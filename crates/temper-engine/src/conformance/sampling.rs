@@ -6,6 +6,9 @@ use super::failure::Problem;
 use crate::SamplingParams;
 use crate::device::Device;
 
+/// Tokens drawn from the logits of a case.
+const DRAWS: usize = 8;
+
 /// Tokens in the order in which they share [0, 1), and the sums of the probabilities of the first `0..=V` of them.
 struct Line {
     order: Vec<usize>,
@@ -64,19 +67,18 @@ fn distinct(case: &mut Case, vocab: usize, span: f64) -> Vec<f32> {
 
 pub fn draw(device: &dyn Device, case: &mut Case) {
     let vocab = if case.index % 16 == 15 { 3000 + case.below(2000) } else { case.size(200) };
-    let apart = case.once_in(2);
+    let apart = !case.once_in(3);
     let mut logits = if apart { distinct(case, vocab, 12.0) } else { case.values(vocab) };
     let key = case.key();
     if case.once_in(3) {
         let masked = (0..vocab).skip(1).filter(|i| key.fold(*i as u64).uniform() < 0.3);
         masked.enumerate().for_each(|(n, i)| logits[i] = -1e30 - 1e28 * n as f32);
     }
-    let temperature = case.choose(&[1.0, 0.6, 1.5, 0.0]);
-    let top_k = if apart { case.choose(&[0, 1, 2, 20, 70, 10_000]) } else { 0 };
-    let top_p = if apart { case.choose(&[0.5, 0.9, 0.99, 1e-6, 1.0]) } else { 1.0 };
+    let temperature = case.choose(&[1.0, 1.0, 0.6, 1.5, 0.0]);
+    let top_k = if apart { case.choose(&[0, 1, 2, 5, 20, 70, 10_000]) } else { 0 };
+    let top_p = if apart { case.choose(&[1.0, 1.0, 0.5, 0.9, 0.99, 1e-6]) } else { 1.0 };
     let params = SamplingParams { temperature, top_p, top_k, ..SamplingParams::default() };
-    let u = if case.once_in(8) { 0.0 } else { case.key().uniform() };
-    case.describe(format!("V={vocab} temperature={temperature} top_k={top_k} top_p={top_p} u={u}"));
+    case.describe(format!("V={vocab} temperature={temperature} top_k={top_k} top_p={top_p}"));
     let inverse = if temperature == 0.0 { ONE } else { ONE / Approx::exact(temperature) };
     let scaled: Vec<Approx> = exact(&logits).into_iter().map(|l| l * inverse).collect();
     let log_p = log_softmax(&scaled);
@@ -86,25 +88,24 @@ pub fn draw(device: &dyn Device, case: &mut Case) {
     }
     let line = Line::new(order, &log_p);
     let most = if top_k == 0 { vocab } else { top_k.min(vocab) };
-    let (found, logprob) = device.draw(&logits, &params, u);
-    let id = found as usize;
-    let right = match temperature {
+    let kept = line.kept(most, f64::from(top_p));
+    let right = |id: usize, u: f64| match temperature {
         0.0 => id == best(&logits),
-        _ => line.kept(most, f64::from(top_p)).iter().any(|count| line.holds(*count, id, u)),
+        _ => kept.iter().any(|count| line.holds(*count, id, u)),
     };
-    case.elements += 1;
-    if !right || id >= vocab {
-        let expected = match temperature {
-            0.0 => best(&logits),
-            _ => {
-                let count = line.kept(most, f64::from(top_p))[0];
-                (0..vocab).find(|id| line.holds(count, *id, u)).unwrap_or(vocab)
-            }
-        };
-        let (found, expected) = (f64::from(found), expected as f64);
-        case.fail("id", Problem::Value { element: vec![], found, expected, tolerance: 0.0, outside: 1 });
-    } else {
-        case.check("logprob", &[1], &[logprob], &log_p[id..=id]);
+    for index in 0..DRAWS {
+        // The ends of the line, and numbers between.
+        let u = [0.0, 1.0 - f64::EPSILON].get(index).copied().unwrap_or(case.key().uniform());
+        let (found, logprob) = device.draw(&logits, &params, u);
+        case.elements += 1;
+        if (found as usize) < vocab && right(found as usize, u) {
+            let id = found as usize;
+            case.check("logprob", &[1], &[logprob], &log_p[id..=id]);
+        } else {
+            let expected = (0..vocab).find(|id| right(*id, u)).unwrap_or(vocab) as f64;
+            let found = f64::from(found);
+            case.fail("id", Problem::Value { element: vec![index], found, expected, tolerance: 0.0, outside: 1 });
+        }
     }
 }
 

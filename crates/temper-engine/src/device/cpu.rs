@@ -12,6 +12,7 @@ use crate::ops::lora::{self, Part, PartColumns};
 use crate::ops::{embedding, rmsnorm, rope, swiglu};
 use crate::par::Shared;
 use crate::sample::draw::{Scratch, draw};
+use crate::simd::bf16_pairs;
 use crate::weights::Formats;
 use crate::workspace::Layer;
 use crate::{AdamW, ModelConfig, Packed, Precision, SamplingParams, TensorInfo, backward, forward, model};
@@ -57,7 +58,7 @@ fn attention_layer(
     key: &[f32],
     value: &[f32],
 ) -> (ModelConfig, Packed, Layer<f32>) {
-    let AttentionShape { heads, kv_heads, head_dim, window, offsets, parents } = shape;
+    let AttentionShape { heads, kv_heads, head_dim, window, offsets, parents, .. } = shape;
     let mut config = ModelConfig::small(1, heads * head_dim, 1, *heads, *kv_heads, 1);
     config.sliding_window = vec![*window];
     let t = *offsets.last().unwrap_or(&0);
@@ -67,6 +68,16 @@ fn attention_layer(
     let qkv = rows.flat_map(|((q, k), v)| [q, k, v].concat()).collect();
     let layer = Layer { qkv, attended: vec![0.0; t * q], log_sums: vec![0.0; t * heads], ..Layer::default() };
     (config, batch, layer)
+}
+
+/// Whether attention multiplies pairs of bf16.
+fn pairs(shape: &AttentionShape) -> bool {
+    shape.precision == Precision::Bf16 && bf16_pairs()
+}
+
+fn attend(shape: &AttentionShape, config: &ModelConfig, batch: &Packed, layer: &mut Layer<f32>) {
+    let run = if pairs(shape) { forward::attend::<f32, u32> } else { forward::attend::<f32, f32> };
+    run(config, 0, batch, layer);
 }
 
 fn with_head<R>(head: &HeadRows, f: impl FnOnce(&Head<f32>) -> R) -> R {
@@ -186,7 +197,7 @@ impl Device for Cpu {
 
     fn attention(&self, shape: &AttentionShape, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f32> {
         let (config, batch, mut layer) = attention_layer(shape, query, key, value);
-        forward::attend::<f32, f32>(&config, 0, &batch, &mut layer);
+        attend(shape, &config, &batch, &mut layer);
         layer.attended
     }
 
@@ -199,9 +210,10 @@ impl Device for Cpu {
         dy: &[f32],
     ) -> AttentionGrads {
         let (config, batch, mut layer) = attention_layer(shape, query, key, value);
-        forward::attend::<f32, f32>(&config, 0, &batch, &mut layer);
+        attend(shape, &config, &batch, &mut layer);
         let mut dqkv = vec![0.0; layer.qkv.len()];
-        backward::attention::<f32, f32>(&config, 0, &batch, &layer, dy, &mut dqkv);
+        let run = if pairs(shape) { backward::attention::<f32, u32> } else { backward::attention::<f32, f32> };
+        run(&config, 0, &batch, &layer, dy, &mut dqkv);
         let (q, kv) = (config.q_size(), config.kv_size());
         let mut grads = AttentionGrads::default();
         for row in dqkv.chunks_exact(q + 2 * kv) {

@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn rounds_to_nearest_even() {
-        let cases = [(1.0, 0x3F80), (1.003_906_25, 0x3F80), (1.011_718_75, 0x3F82), (-1.005, 0xBF81)];
+        let cases = [(1.0, 0x3F80), (1.0 + 1.0 / 256.0, 0x3F80), (1.0 + 3.0 / 256.0, 0x3F82), (-1.005, 0xBF81)];
         for (x, bits) in cases {
             let mut out = [0];
             along_rows(&[x, 0.0f32], 2, 2, &mut out);

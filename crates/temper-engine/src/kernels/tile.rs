@@ -153,9 +153,9 @@ pub unsafe fn tile_pairs(rows: usize, vectors: usize, t: &Tile<f32, u32>) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_dpbf16_ps,
-        _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-        _mm512_setzero_si512, _mm512_storeu_ps,
+        __m512bh, __m512i, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+        _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
     };
     use std::mem::transmute;
 
@@ -268,9 +268,10 @@ mod x86 {
                     columns[v] = _mm512_loadu_epi32(b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector));
                 }
                 for r in 0..ROWS {
-                    let x = _mm512_set1_epi32(*a.add(r * t.a_row));
+                    let x = transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(r * t.a_row)));
                     for v in 0..VECTORS {
-                        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], transmute(x), transmute(columns[v]));
+                        let column = transmute::<__m512i, __m512bh>(columns[v]);
+                        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, column);
                     }
                 }
                 a = a.add(t.a_k);

@@ -73,7 +73,7 @@ mod tests {
         assert_eq!((out.chosen_reward, out.rejected_reward), (0.75, -0.25));
         // The reference itself: ln 2.
         let same = Completion { logprobs: &reference, ref_logprobs: &reference, mask: &mask };
-        close(dpo(&same, &same, 0.1, 1.0).chosen.loss, 0.693_147, 1e-6);
+        close(dpo(&same, &same, 0.1, 1.0).chosen.loss, std::f64::consts::LN_2, 1e-12);
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
     fn masked_tokens_and_empty_masks_are_exactly_zero() {
         let empty = Completion { logprobs: &[f64::NEG_INFINITY], ref_logprobs: &[-1.0], mask: &[false] };
         let out = dpo(&empty, &empty, 0.1, 1.0);
-        close(out.chosen.loss, 0.693_147, 1e-6);
+        close(out.chosen.loss, std::f64::consts::LN_2, 1e-12);
         assert_eq!((out.chosen.grad, out.rejected.grad), (vec![0.0], vec![0.0]));
     }
 
