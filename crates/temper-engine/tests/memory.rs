@@ -137,3 +137,27 @@ fn what_is_foreseen_is_what_is_taken() {
         println!("case {i}: {foreseen} / {counted} = {ratio:.3}");
     }
 }
+
+/// What [`Model::reserve`] takes is what a step then uses: only results, scratch of threads and copies of a block of rows are
+/// left to take.
+#[test]
+fn a_reserved_batch_takes_little_more() {
+    let _turn = TURN.lock().unwrap();
+    let config = ModelConfig::small(2000, 128, 6, 4, 2, 384);
+    let batch = Packed::new(&vec![vec![7; 128]; 24]);
+    let select: Vec<bool> = (0..batch.len()).map(|i| !i.is_multiple_of(128)).collect();
+    let rows = select.iter().filter(|selected| **selected).count();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let (reserved, more) = pool.install(|| {
+        let model = Model::random(config, 1);
+        let mut grads = Grads::zeros(&model);
+        let before = HELD.load(Ordering::Relaxed);
+        model.reserve(&batch, rows, true);
+        let held = HELD.load(Ordering::Relaxed);
+        PEAK.store(held, Ordering::Relaxed);
+        let ones = TokenGrads { logprobs: vec![-1.0; batch.len()], entropy: None };
+        model.backprop(&batch, 1.0, &select, &mut grads, |_| ones);
+        (held - before, PEAK.load(Ordering::Relaxed) - held)
+    });
+    assert!(more < reserved / 5, "{more} bytes more than {reserved}");
+}

@@ -329,7 +329,11 @@ impl fmt::Display for Estimate {
                     count(stage.tokens_sampled),
                     count(stage.tokens_trained),
                     count(stage.flops),
-                    stage.memory.as_ref().map_or("?".into(), |memory| Bytes(memory.total).to_string())
+                    match &stage.memory {
+                        Some(memory) => Bytes(memory.total).to_string(),
+                        None if stage.kind == "reject" => "–".into(),
+                        None => "?".into(),
+                    }
                 )?;
             }
         }

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{metrics, model, rows, run};
-use temper_recipe::{Checkpointing, Pretrain, Sft};
+use common::{metrics, model, rows, run, tokenizer};
+use temper_recipe::{Checkpointing, Pretrain, Sft, Stage};
 use temper_train::{Demand, Resources, StageStatus, TrainError, pretrain, run_sft};
 
 fn spec() -> Sft {
@@ -183,16 +183,17 @@ fn memory_decides_before_the_first_step() {
     let on = Resources { checkpointing: Checkpointing::On, ..Resources::default() };
     assert_eq!(run_with(on).1, bits);
     // Where only checkpointing fits, it is chosen and said.
-    let lengths: Vec<(usize, usize)> = vec![(8, 6); 18];
-    let demand = Demand::sft(&spec(), temper_engine::Precision::F32, &lengths);
-    let config = model().config().clone();
+    let (config, precision) = (model().config().clone(), temper_engine::Precision::F32);
+    let demand = Demand::of(&Stage::Sft(spec()), precision, &config, &tokenizer(), &rows(18)).unwrap().unwrap();
     let needs = |on| demand.needs(&config, 8192, on, temper_engine::threads()).total();
-    let tight = Resources { budget: Some(needs(true) + 1000), ..Resources::default() };
-    let (outcome, same, warnings, _) = run_with(tight);
-    if outcome.is_ok() {
-        assert_eq!(same, bits);
-        assert!(warnings.iter().any(|w| w.contains("checkpointing")), "{warnings:?}");
-    }
+    let (outcome, same, warnings, _) = run_with(Resources { budget: Some(needs(true)), ..Resources::default() });
+    assert!(outcome.is_ok() && needs(true) < needs(false));
+    assert_eq!(same, bits);
+    assert!(warnings.iter().any(|w| w.contains("checkpointing")), "{warnings:?}");
+    let off = Resources { budget: Some(needs(true)), checkpointing: Checkpointing::Off, micro_tokens: None };
+    let (outcome, _, _, stepped) = run_with(off);
+    let error = outcome.unwrap_err().to_string();
+    assert!(!stepped && error.contains("It would fit with `checkpointing: on`"), "{error}");
     let (outcome, _, _, stepped) = run_with(Resources { budget: Some(1 << 20), ..Resources::default() });
     let error = outcome.unwrap_err().to_string();
     assert!(!stepped && error.contains("weights") && error.contains("No setting makes it fit"), "{error}");
