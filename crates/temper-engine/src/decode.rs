@@ -12,7 +12,7 @@ use crate::ops::rmsnorm;
 use crate::ops::rows::{View, ViewMut};
 use crate::par::{ROWS, Shared, rows};
 use crate::real::with_scratch;
-use crate::{Model, Packed, Real};
+use crate::{Model, ModelConfig, Packed, Real};
 
 /// Packed keys and values of one key-value head (see `ops/attention.rs`).
 #[derive(Clone, Debug, Default)]
@@ -141,9 +141,9 @@ impl<F: Real> KvCache<F> {
     }
 
     /// Memory in bytes that one position takes.
-    pub(crate) fn bytes_per_position(model: &Model<F>) -> usize {
-        let (config, padded) = (model.config(), heads::<F>(model.config(), 0).padded());
-        let number = if model.pairs() { 2 } else { std::mem::size_of::<F>() };
+    pub(crate) fn bytes_per_position(config: &ModelConfig, pairs: bool) -> usize {
+        let padded = heads::<F>(config, 0).padded();
+        let number = if pairs { 2 } else { std::mem::size_of::<F>() };
         (config.head_dim + padded) * config.num_layers * config.num_kv_heads * number
     }
 

@@ -362,8 +362,37 @@ impl<F: Real> Model<F> {
         result
     }
 
-    /// Frees buffers that are otherwise kept for the next call of [`Model::score`] or [`Model::backprop`].
+    /// Takes the buffers that a batch of this shape needs, of which the log-probabilities of `rows` tokens are wanted, and
+    /// packs the weights: afterwards a call of [`Model::backprop`] (or, without `backward`, of [`Model::score`]) takes little
+    /// more memory.
+    pub fn reserve(&self, batch: &Packed, rows: usize, backward: bool) {
+        self.with_workspace(|work| {
+            work.prepare(&self.config, batch, backward, self.checkpointing);
+            let rows_of = rows * self.config.hidden_size;
+            fit(&mut work.head.x, rows_of);
+            fit(&mut work.head.hidden, rows_of);
+            if backward {
+                fit(&mut work.backward.dhidden, rows_of);
+                if self.config.num_labels.is_none() {
+                    work.backward.head.kept(rows, self.config.vocab_size);
+                }
+            }
+        });
+        par::in_pool(|| {
+            self.forward_panels();
+            if backward {
+                self.backward_panels();
+            }
+        });
+    }
+
+    /// Frees buffers, and packed copies of weights, that are otherwise kept for the next call of [`Model::score`] or
+    /// [`Model::backprop`].
     pub fn release_buffers(&mut self) {
+        if self.frozen.is_none() {
+            self.forward_panels.clear();
+            self.backward_panels.clear();
+        }
         self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

@@ -8,10 +8,20 @@ use rayon::prelude::*;
 /// Rows of a chunk: tokens that one thread takes through a row-wise phase at a time.
 pub const ROWS: usize = 96;
 
+/// Threads that the engine uses here.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
 /// Rows whose row-wise phase comes before the gradients of their weights: few enough for the cache, enough for all
 /// threads.
 pub fn block_rows() -> usize {
-    ROWS * (2 * rayon::current_num_threads()).max(4)
+    block_rows_of(rayon::current_num_threads())
+}
+
+/// As [`block_rows`], for a number of threads.
+pub fn block_rows_of(threads: usize) -> usize {
+    ROWS * (2 * threads).max(4)
 }
 
 /// Calls `f` with ranges of at most `size` that cover `0..n`, in parallel.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{EngineError, Key, KvCache, Model};
+use crate::{EngineError, Key, KvCache, Model, ModelConfig};
 use worker::{Done, Prefixes, Queue};
 
 /// How to sample.
@@ -164,17 +164,29 @@ fn collect(requests: &[Request], job: Job) -> Result<Vec<Vec<Completion>>, Engin
     Ok(completions)
 }
 
-/// Sequences decoded side by side by one worker: enough to use the weights well each time they pass through the CPU's
-/// caches, no more than 1 GiB of key-value caches in all.
+/// Sequences decoded side by side by one worker.
 fn slots(model: &Model, requests: &[Request], params: &SamplingParams, total: usize, workers: usize) -> usize {
+    let longest = requests.iter().map(|r| r.prompt.len()).max().unwrap_or(0);
+    width(model.config(), model.pairs(), longest, params.max_new_tokens, total, workers).0
+}
+
+/// Sequences that one worker decodes side by side, and workers: enough to use the weights well each time they pass through
+/// the CPU's caches, no more than 1 GiB of key-value caches in all.
+pub(crate) fn width(
+    config: &ModelConfig,
+    pairs: bool,
+    longest: usize,
+    new: usize,
+    total: usize,
+    threads: usize,
+) -> (usize, usize) {
+    let workers = threads.min(total).max(1);
     const MOST: usize = 32;
     const CACHE_BYTES: usize = 1 << 30;
-    let config = model.config();
-    let longest = requests.iter().map(|r| r.prompt.len()).max().unwrap_or(0);
-    let length = longest.saturating_add(params.max_new_tokens).min(config.max_position_embeddings);
-    let per_token = KvCache::bytes_per_position(model);
+    let length = longest.saturating_add(new).min(config.max_position_embeddings);
+    let per_token = KvCache::<f32>::bytes_per_position(config, pairs);
     let by_memory = CACHE_BYTES / per_token.saturating_mul(length).max(1) / workers;
-    total.div_ceil(workers).min(by_memory).clamp(1, MOST)
+    (total.div_ceil(workers).min(by_memory).clamp(1, MOST), workers)
 }
 
 fn validate(model: &Model, requests: &[Request], params: &SamplingParams) -> Result<(), EngineError> {

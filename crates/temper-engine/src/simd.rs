@@ -43,6 +43,53 @@ fn detect() -> Level {
     Level::Portable
 }
 
+/// Values of `TEMPER_SIMD`, the best instructions first.
+const NAMES: [&str; 3] = ["avx512", "avx2", "portable"];
+
+/// Why the instructions that `TEMPER_SIMD` asks for cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SimdError {
+    /// The value is none of the known ones.
+    #[error("TEMPER_SIMD=`{0}` is not known; use avx512, avx2 or portable, or unset it for the best that this CPU has")]
+    Unknown(String),
+    /// The CPU lacks the instructions.
+    #[error("TEMPER_SIMD={wanted}: this CPU does not have these instructions; use {choices}, or unset it")]
+    Missing {
+        /// The value.
+        wanted: &'static str,
+        /// What the CPU has.
+        choices: String,
+    },
+}
+
+/// Checks the environment variable `TEMPER_SIMD`: what a kernel cannot use it does without in silence, so a program calls
+/// this when it starts.
+///
+/// # Errors
+/// [`SimdError`] if the value is not known or the CPU lacks the instructions.
+pub fn check_simd() -> Result<(), SimdError> {
+    match std::env::var("TEMPER_SIMD") {
+        Ok(wanted) if !wanted.is_empty() => check(&wanted, level()),
+        _ => Ok(()),
+    }
+}
+
+/// `level` is what is used.
+fn check(wanted: &str, level: Level) -> Result<(), SimdError> {
+    let Some(at) = NAMES.iter().position(|name| *name == wanted) else {
+        return Err(SimdError::Unknown(wanted.to_owned()));
+    };
+    let used = match level {
+        Level::Avx512 => 0,
+        Level::Avx2 => 1,
+        Level::Portable => 2,
+    };
+    if used == at {
+        return Ok(());
+    }
+    Err(SimdError::Missing { wanted: NAMES[at], choices: NAMES[used..].join(" or ") })
+}
+
 /// Whether the CPU multiplies pairs of bf16 (AVX-512 BF16).
 #[inline]
 pub fn bf16_pairs() -> bool {
@@ -93,3 +140,18 @@ macro_rules! simd {
     )*};
 }
 pub(crate) use simd;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_and_missing_instructions_are_named() {
+        assert_eq!(check("avx2", Level::Avx2), Ok(()));
+        assert_eq!(check("portable", Level::Portable), Ok(()));
+        let error = check("sse9", Level::Avx2).unwrap_err().to_string();
+        assert!(error.contains("`sse9`") && error.contains("avx512, avx2 or portable"), "{error}");
+        let error = check("avx512", Level::Avx2).unwrap_err().to_string();
+        assert!(error.contains("use avx2 or portable"), "{error}");
+    }
+}

@@ -121,6 +121,14 @@ impl<F: Real> LayerParts<F> {
     }
 }
 
+impl<F: Real> LayerParts<F> {
+    /// Memory in bytes.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        [&self.qkv, &self.o, &self.gate_up, &self.down].into_iter().flatten().map(Part::bytes).sum()
+    }
+}
+
 /// In which formats the matrices of layers, and the head, are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Formats {
@@ -173,6 +181,13 @@ impl<F: Real> ModelPanels<F> {
         if self.head.n * self.head.k > 0 {
             self.head.fill(&params[places.head.clone()]);
         }
+    }
+
+    /// Memory in bytes.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        let layer = |l: &LayerPanels<F>| l.qkv.bytes() + l.o.bytes() + l.gate_up.bytes() + l.down.bytes();
+        self.layers.iter().map(layer).sum::<usize>() + self.head.bytes()
     }
 }
 

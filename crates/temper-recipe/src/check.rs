@@ -46,6 +46,8 @@ pub(crate) fn check(root: &Value, schema: &Value, node: &Node, path: &str) -> Re
         },
         Shape::Words(words) => match &node.value {
             Content::Text(text) if words.contains(&text.as_str()) => Ok(Value::String(text.clone())),
+            // To YAML 1.1 the words `on` and `off` are flags.
+            Content::Bool(flag) if words.contains(&switch(*flag)) => Ok(Value::String(switch(*flag).to_string())),
             Content::Text(text) => Err(Problem {
                 place: node.place.clone(),
                 path: path.to_string(),
@@ -80,6 +82,11 @@ pub(crate) fn check(root: &Value, schema: &Value, node: &Node, path: &str) -> Re
         },
         Shape::Simple(types) => simple(schema, &types, node, path).unwrap_or_else(|| wrong(expected(root, schema))),
     }
+}
+
+/// The word that YAML 1.1 takes for this flag.
+fn switch(flag: bool) -> &'static str {
+    if flag { "on" } else { "off" }
 }
 
 /// A mapping: its keys known, the needed ones there, its values checked.

@@ -6,12 +6,15 @@ use sha2::{Digest, Sha256};
 use crate::Recipe;
 
 impl Recipe {
-    /// SHA-256 (hex) of the recipe as JSON with sorted keys and every default, without `out`: two recipes with the
+    /// SHA-256 (hex) of the recipe as JSON with sorted keys and every default, without what changes no
+    /// result (`out`, `checkpointing`, `memory_budget`): two recipes with the
     /// same digest describe the same run.
     pub fn digest(&self) -> String {
         let mut value = self.to_json();
         if let Value::Object(map) = &mut value {
-            map.remove("out");
+            for key in ["out", "checkpointing", "memory_budget"] {
+                map.remove(key);
+            }
         }
         let mut text = String::new();
         canonical(&value, &mut text);

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::optim::gather_optim;
-use crate::{Extent, Init, Scheduler};
+use crate::{AdamState, Extent, Init, LoraSpec, Scheduler};
 
 /// Group-relative policy optimisation (GRPO): completions of one prompt are compared with each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +94,10 @@ pub struct Grpo {
     /// AdamW: added to the root of the second moment.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub adam_epsilon: f64,
+    /// AdamW: how its two moments are held.
+    pub adam_state: AdamState,
+    /// Train a low-rank adapter instead of all parameters; `null` for all parameters.
+    pub lora: Option<LoraSpec>,
     /// Steps between saved states that an interrupted run goes on from; 0 for only at the end.
     pub save_steps: usize,
     /// Steps between lines of `metrics.jsonl`.
@@ -134,6 +138,8 @@ impl Default for Grpo {
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            adam_state: AdamState::F32,
+            lora: None,
             save_steps: 20,
             logging_steps: 1,
         }

@@ -110,7 +110,7 @@ impl Default for Pretrain {
     }
 }
 
-gather_optim!(Pretrain);
+gather_optim!(Pretrain, full);
 
 impl Pretrain {
     /// Optimiser steps.

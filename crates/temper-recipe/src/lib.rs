@@ -5,6 +5,7 @@
 //! default filled in) and consistent (every name it mentions exists, no gate is judged by what an arm trained on).
 
 mod check;
+mod compute;
 mod data;
 mod digest;
 pub mod docs;
@@ -14,6 +15,7 @@ mod gate;
 mod grpo;
 mod lab;
 mod load;
+mod lora;
 mod optim;
 mod overrides;
 pub mod plan;
@@ -29,11 +31,13 @@ mod suite;
 mod tree;
 mod validate;
 
+pub use compute::{AdamState, Bytes, Checkpointing, Dtype, NotBytes};
 pub use data::{Columns, DataSource, Location, expand_env};
 pub use error::RecipeError;
 pub use gate::{Gate, OnFail, Reference, Rule};
 pub use grpo::{Grpo, LossType, RewardRef, ScaleRewards};
 pub use lab::{Annotator, CorpusMix, Lab, Pretrain};
+pub use lora::{ALL_LINEAR, BaseStorage, LoraSpec, PROJECTIONS, Targets};
 pub use optim::{Extent, Optim, Scheduler};
 pub use plan::{Plan, PlannedArm, PlannedStage};
 pub use recipe::{Arm, Budget, EvaluateWhen, ModelRef, Recipe};

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{AdamState, LoraSpec};
+
 /// Shape of the learning rate over a stage, after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +37,10 @@ pub struct Optim {
     pub adam_beta2: f64,
     /// Added to the root of the second moment.
     pub adam_epsilon: f64,
+    /// How the moments are held.
+    pub adam_state: AdamState,
+    /// The adapter that is trained; `None`: all parameters.
+    pub lora: Option<LoraSpec>,
 }
 
 /// How long a stage runs; whichever comes first ends it.
@@ -49,11 +55,21 @@ pub struct Extent {
 }
 
 /// Gathers the optimiser's fields of a stage into an [`Optim`].
+///
+/// A stage of which `full` is said trains all parameters, with moments in f32.
 macro_rules! gather_optim {
     ($stage:ty) => {
+        gather_optim!($stage, |stage| (stage.adam_state, stage.lora.clone()));
+    };
+    ($stage:ty, full) => {
+        gather_optim!($stage, |_stage| (crate::AdamState::F32, None));
+    };
+    ($stage:ty, |$this:ident| $memory:expr) => {
         impl $stage {
             /// The optimiser's settings.
             pub fn optim(&self) -> crate::Optim {
+                let $this = self;
+                let (adam_state, lora) = $memory;
                 crate::Optim {
                     learning_rate: self.learning_rate,
                     lr_scheduler_type: self.lr_scheduler_type,
@@ -63,6 +79,8 @@ macro_rules! gather_optim {
                     adam_beta1: self.adam_beta1,
                     adam_beta2: self.adam_beta2,
                     adam_epsilon: self.adam_epsilon,
+                    adam_state,
+                    lora,
                 }
             }
         }

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DataSource, Gate, Lab, ScorerSpec, Stage, Suite};
+use crate::{Checkpointing, DataSource, Dtype, Gate, Lab, ScorerSpec, Stage, Suite};
 
 /// A recipe: everything that a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,17 @@ pub struct Recipe {
     pub seed: u64,
     /// The base model that every arm starts from.
     pub model: ModelRef,
+    /// Number format of matrix products in sampling, training and measuring. The lab's base model is always made in f32.
+    pub dtype: Dtype,
+    /// Whether a layer's activations are computed again in the backward. Changes no result. Not part of the digest.
+    pub checkpointing: Checkpointing,
+    /// Memory that the run may take, such as `4GiB`; `null` for what the machine has. A stage that will not fit is refused
+    /// before its first step. Changes no result. Not part of the digest.
+    pub memory_budget: Option<String>,
+    /// Tokens that go through the model at a time at most; a longer sequence goes alone. `null` for as many as keep the
+    /// activations within about 1 GiB. A smaller number takes less memory and rounds differently.
+    #[schemars(range(min = 1))]
+    pub micro_batch_tokens: Option<usize>,
     /// The miniature world behind `lab:` models and data.
     pub lab: Lab,
     /// Compute budget that each arm may spend; `null` for none.
@@ -49,6 +60,10 @@ impl Default for Recipe {
             description: None,
             seed: 0,
             model: ModelRef::default(),
+            dtype: Dtype::default(),
+            checkpointing: Checkpointing::default(),
+            memory_budget: None,
+            micro_batch_tokens: None,
             lab: Lab::default(),
             budget: None,
             data: IndexMap::new(),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::optim::gather_optim;
-use crate::{Extent, Init, Scheduler};
+use crate::{AdamState, Extent, Init, LoraSpec, Scheduler};
 
 /// Supervised fine-tuning on completions: the loss is on the completion's tokens only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,10 @@ pub struct Sft {
     /// AdamW: added to the root of the second moment.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub adam_epsilon: f64,
+    /// AdamW: how its two moments are held.
+    pub adam_state: AdamState,
+    /// Train a low-rank adapter instead of all parameters; `null` for all parameters.
+    pub lora: Option<LoraSpec>,
     /// Steps between saved states that an interrupted run goes on from; 0 for only at the end.
     pub save_steps: usize,
     /// Steps between lines of `metrics.jsonl`.
@@ -89,6 +93,8 @@ impl Default for Sft {
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            adam_state: AdamState::F32,
+            lora: None,
             save_steps: 50,
             logging_steps: 1,
         }

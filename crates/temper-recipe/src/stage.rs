@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Extent, Grpo, Reject, Sft};
+use crate::{Extent, Grpo, LoraSpec, Reject, Sft};
 
 /// One step of an arm, written as its kind and its settings: `- sft: {data: demonstrations}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +95,15 @@ impl Stage {
             Stage::Sft(stage) => stage.extent(),
             Stage::Grpo(stage) => stage.extent(),
             Stage::Reject(stage) => Extent { max_steps: None, share: stage.share, epochs: Some(1.0) },
+        }
+    }
+
+    /// The adapter that the stage trains, if it trains one.
+    pub fn lora(&self) -> Option<&LoraSpec> {
+        match self {
+            Stage::Sft(stage) => stage.lora.as_ref(),
+            Stage::Grpo(stage) => stage.lora.as_ref(),
+            Stage::Reject(_) => None,
         }
     }
 

@@ -7,7 +7,10 @@ use crate::load::invalid;
 use crate::schema::schema;
 use crate::suggest::unknown;
 use crate::tree::{Node, Place};
-use crate::{Arm, Gate, Grpo, Recipe, RecipeError, Reject, Sft, Stage, StageData, firewall};
+use crate::{
+    ALL_LINEAR, Arm, Bytes, Gate, Grpo, LoraSpec, PROJECTIONS, Recipe, RecipeError, Reject, Sft, Stage, StageData,
+    Targets, firewall,
+};
 
 /// What a check finds: nothing or the first problem.
 pub(crate) type Checked = Result<(), Problem>;
@@ -55,6 +58,9 @@ impl Checks<'_> {
             return fail("model.path", NO_MODEL);
         }
         self.lab()?;
+        if let Some(Err(error)) = recipe.memory_budget.as_deref().map(str::parse::<Bytes>) {
+            return fail("memory_budget", error.to_string());
+        }
         for (key, source) in &recipe.data {
             let path = format!("data.{key}");
             name(&path, key)?;
@@ -186,8 +192,8 @@ impl Checks<'_> {
             }
             self.stage_data(&path, arm, i, stage)?;
             match stage {
-                Stage::Sft(sft) => self.sft(&path, sft)?,
-                Stage::Grpo(grpo) => self.grpo(&path, grpo)?,
+                Stage::Sft(sft) => self.lora(&path, sft.lora.as_ref()).and_then(|()| self.sft(&path, sft))?,
+                Stage::Grpo(grpo) => self.lora(&path, grpo.lora.as_ref()).and_then(|()| self.grpo(&path, grpo))?,
                 Stage::Reject(reject) => self.reject(&path, reject)?,
             }
         }
@@ -245,6 +251,24 @@ impl Checks<'_> {
             );
         }
         fail(path, unknown("data source", source, self.recipe.data.keys().map(String::as_str)))
+    }
+
+    fn lora(&self, path: &str, lora: Option<&LoraSpec>) -> Checked {
+        let Some(Targets::Named(names)) = lora.map(|lora| &lora.targets) else { return Ok(()) };
+        let path = format!("{path}.lora.targets");
+        if names.is_empty() {
+            let known = PROJECTIONS.join(", ");
+            return fail(path, format!("the list is empty; name at least one of {known}, or write `{ALL_LINEAR}`"));
+        }
+        for (i, target) in names.iter().enumerate() {
+            if !PROJECTIONS.contains(&target.as_str()) {
+                return fail(format!("{path}[{i}]"), unknown("projection", target, PROJECTIONS));
+            }
+            if names[..i].contains(target) {
+                return fail(format!("{path}[{i}]"), format!("`{target}` is listed twice; take one out"));
+            }
+        }
+        Ok(())
     }
 
     fn sft(&self, path: &str, sft: &Sft) -> Checked {

@@ -478,3 +478,35 @@ fn keys(value: &Value, path: &str, out: &mut Vec<(String, String)>) {
         _ => {}
     }
 }
+
+#[test]
+fn formats_adapters_and_budgets() {
+    let sft = |lora: &str| with("data: train, share: 0.2", &format!("data: train, share: 0.2, lora: {lora}"));
+    for (text, says) in [
+        (set("dtype=fp16"), "dtype: `fp16` is not one of f32, bf16"),
+        (set("checkpointing=always"), "checkpointing: `always` is not one of auto, on, off"),
+        (
+            set("memory_budget=much"),
+            "memory_budget: `much` is not an amount of memory; write a number with a unit, such as `4GiB`",
+        ),
+        (set("memory_budget=4"), "`4` is not an amount of memory"),
+        (set("micro_batch_tokens=0"), "micro_batch_tokens: 0 is out of range; it must be at least 1"),
+        (set("arms.hybrid.stages.cold.adam_state=4bit"), "`4bit` is not one of f32, 8bit"),
+        (sft("{base: int4}"), "lora.base: `int4` is not one of f32, bf16, int8, nf4"),
+        (sft("{r: 0}"), "lora.r: 0 is out of range; it must be at least 1"),
+        (
+            sft("{targets: [q_prj]}"),
+            "lora.targets[0]: `q_prj` is not one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+        ),
+        (
+            sft("{targets: all}"),
+            "lora.targets: `all` is not one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, all-linear",
+        ),
+        (sft("{targets: []}"), "lora.targets: the list is empty; at least one entry is needed"),
+        (sft("{targets: [q_proj, q_proj]}"), "lora.targets[1]: `q_proj` is listed twice; take one out"),
+        (sft("{rank: 8}"), "lora.rank: unknown key"),
+        (sft("16"), "lora: expected a mapping with the keys r, alpha, rslora, targets, base"),
+    ] {
+        assert!(text.contains(says), "{text}\n{says}");
+    }
+}

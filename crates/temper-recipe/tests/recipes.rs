@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use temper_recipe::{Recipe, RewardRef, SingleStage, Stage, docs};
+use temper_recipe::{BaseStorage, Checkpointing, Dtype, Recipe, RewardRef, SingleStage, Stage, docs};
 
 /// The scorer types that the shipped recipes use.
 const SCORERS: [&str; 14] = [
@@ -68,7 +68,11 @@ fn the_gsm8k_recipe_needs_a_model() {
 
 #[test]
 fn what_is_written_is_what_was_read() {
-    for (path, overrides) in [("recipes/quickstart.yaml", vec![]), ("recipes/gsm8k.yaml", vec!["model.path=m"])] {
+    for (path, overrides) in [
+        ("recipes/quickstart.yaml", vec![]),
+        ("recipes/gsm8k.yaml", vec!["model.path=m"]),
+        ("recipes/lora.yaml", vec![]),
+    ] {
         let recipe = load(path, &overrides).unwrap();
         let again = Recipe::parse(&recipe.to_yaml(), "written", &[], &SCORERS).unwrap();
         assert_eq!(recipe, again);
@@ -113,6 +117,30 @@ fn a_single_stage_is_a_recipe() {
     assert!(error.contains("unknown key; did you mean `learning_rate`?"), "{error}");
     let error = Recipe::single_sft(&SingleStage { model: "", overrides: &[], ..single }).unwrap_err().to_string();
     assert!(error.starts_with("temper sft: model.path: missing; give the base model with"), "{error}");
+}
+
+#[test]
+fn adapters_and_memory_are_read() {
+    let recipe = load("recipes/lora.yaml", &[]).unwrap();
+    assert_eq!((recipe.dtype, recipe.memory_budget.as_deref()), (Dtype::Bf16, Some("1GiB")));
+    let lora = |i: usize| recipe.arms["lora"].stages[i].lora().unwrap().clone();
+    assert_eq!(lora(0).targets.names().len(), 7);
+    assert_eq!((lora(1).targets.names(), lora(1).base), (vec!["q_proj", "v_proj"], BaseStorage::Nf4));
+    // One name is a list of one, in the order of a layer.
+    let set = |text: &str| load("recipes/lora.yaml", &[text]).unwrap();
+    let one = set("arms.lora.stages.sft.lora.targets=k_proj");
+    assert_eq!(one.arms["lora"].stages[0].lora().unwrap().targets.names(), ["k_proj"]);
+    // What changes no result is not part of the digest.
+    assert_eq!(set("memory_budget=8GiB").digest(), set("checkpointing=on").digest());
+    assert_ne!(recipe.digest(), set("dtype=f32").digest());
+    assert_ne!(recipe.digest(), set("micro_batch_tokens=256").digest());
+    assert_ne!(recipe.digest(), set("arms.lora.stages.sft.lora.base=int8").digest());
+    assert_eq!(set("checkpointing=off").checkpointing, Checkpointing::Off);
+    // It survives being written out.
+    let recipe = set("checkpointing=on");
+    assert_eq!(recipe.checkpointing, Checkpointing::On);
+    let again = Recipe::parse(&recipe.to_yaml(), "again", &[], &SCORERS).unwrap();
+    assert_eq!(again, recipe);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use temper_recipe::Recipe;
 
 use crate::error::RunError;
@@ -182,6 +183,11 @@ pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), RunError> {
     let beside = PathBuf::from(beside);
     fs::write(&beside, bytes).map_err(|e| RunError::io(&beside, e))?;
     fs::rename(&beside, file).map_err(|e| RunError::io(file, e))
+}
+
+/// SHA-256 of bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use std::time::Instant;
 
 use serde_json::json;
 use temper_data::Row;
-use temper_engine::Model;
+use temper_engine::{Model, Precision};
 use temper_eval::{Action, GateVerdict};
 use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
 use temper_score::Scorer;
-use temper_train::{Cost, Progress, StageContext, StageOutcome, StageStatus};
+use temper_text::Tokenizer;
+use temper_train::{Cost, Demand, Progress, Resources, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::RunDir;
 use crate::error::RunError;
@@ -26,6 +27,9 @@ use crate::models::{self, Loaded, Resolve};
 use crate::prepare::{Prepared, prepare};
 use crate::sources::Sources;
 use crate::summary::{ArmStatus, ArmSummary, BASE, RunSummary, StageSummary, SuiteInfo};
+
+/// Folder of the adapter in a checkpoint.
+const ADAPTER: &str = "adapter";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,20 +95,20 @@ pub fn execute(
     {
         template.pin_clock(started.as_second());
     }
-    let base_digest = loaded.model.digest();
-    if !summary.base.digest.is_empty() && summary.base.digest != base_digest {
-        return Err(RunError::Other(format!(
-            "{}: the base model's weights have changed since this run began. Start a new run",
-            loaded.dir.display()
-        )));
+    let digest = loaded.model.digest();
+    if !summary.base.digest.is_empty() && summary.base.digest != digest {
+        return Err(changed(&loaded.dir));
     }
-    let mut run = Run { recipe, dir, ledger, prepared, base: loaded, base_digest, summary: &mut summary };
+    let base = Base::new(loaded, digest, temper_train::precision(recipe.dtype));
+    let resources = Resources::new(recipe, crate::machine::available_memory());
+    let mut run = Run { recipe, dir, ledger, prepared, base, resources, summary: &mut summary };
     for note in run.prepared.notes.clone() {
         if !run.summary.notes.contains(&note) {
             progress.warn(&note);
             run.summary.notes.push(note);
         }
     }
+    run.check_memory()?;
     let ending = run.all(progress, stop)?;
     Ok((ending, summary))
 }
@@ -167,9 +171,47 @@ struct Run<'a> {
     dir: &'a RunDir,
     ledger: Ledger,
     prepared: Prepared,
-    base: Loaded,
-    base_digest: String,
+    base: Base,
+    resources: Resources,
     summary: &'a mut RunSummary,
+}
+
+/// The base model. Its weights are in memory until somebody takes them, and are read again when they are needed once more.
+struct Base {
+    model: Option<Model>,
+    precision: Precision,
+    digest: String,
+    tokenizer: Tokenizer,
+    dir: PathBuf,
+    pretraining: Cost,
+    cached: bool,
+}
+
+impl Base {
+    fn new(loaded: Loaded, digest: String, precision: Precision) -> Self {
+        let Loaded { mut model, tokenizer, dir, pretraining, cached } = loaded;
+        model.set_precision(precision);
+        Base { model: Some(model), precision, digest, tokenizer, dir, pretraining, cached }
+    }
+
+    fn take(&mut self) -> Result<Model, RunError> {
+        if let Some(model) = self.model.take() {
+            return Ok(model);
+        }
+        let mut model = Model::load(&self.dir)?;
+        if model.digest() != self.digest {
+            return Err(changed(&self.dir));
+        }
+        model.set_precision(self.precision);
+        Ok(model)
+    }
+}
+
+fn changed(dir: &Path) -> RunError {
+    RunError::Other(format!(
+        "{}: the base model's weights have changed since this run began. Start a new run",
+        dir.display()
+    ))
 }
 
 /// What a stage left behind, whatever its kind.
@@ -197,11 +239,29 @@ struct Current {
 }
 
 impl Run<'_> {
+    /// Refuses a stage that will not fit into the memory, before anything is trained. Stages whose rows are not there yet
+    /// are looked at when they begin.
+    fn check_memory(&self) -> Result<(), RunError> {
+        let Some(config) = self.base.model.as_ref().map(Model::config) else { return Ok(()) };
+        for (name, arm) in &self.recipe.arms {
+            for (number, stage) in arm.stages.iter().enumerate() {
+                let StageData::Source(source) = stage.data() else { continue };
+                let rows = self.prepared.data.get(source).map(Vec::as_slice).unwrap_or_default();
+                let demand = Demand::of(stage, self.base.precision, config, &self.base.tokenizer, rows)?;
+                if let Some(demand) = demand {
+                    demand.fit(config, &self.resources, &format!("{name}/{}", stage.folder(number)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn all(&mut self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         if self.summary.base.measurements.is_empty() {
-            let model = self.base.model.clone();
+            let model = self.base.take()?;
             let Some(done) = self.evaluate(BASE, &model, progress, stop)? else { return Ok(Ending::Interrupted) };
-            let mut base = stage_summary(BASE, BASE, self.base_digest.clone());
+            self.base.model = Some(model);
+            let mut base = stage_summary(BASE, BASE, self.base.digest.clone());
             self.record_evaluation(&mut base, done);
             self.summary.cost = self.base.pretraining + base.evaluation_cost;
             if self.base.cached {
@@ -227,7 +287,7 @@ impl Run<'_> {
     fn arm(&mut self, index: usize, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         let name = self.summary.arms[index].name.clone();
         let Some(arm) = self.recipe.arms.get(&name).cloned() else { return Ok(Ending::Finished) };
-        let mut current = Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() };
+        let mut current = Current { stage: BASE.into(), measured: BASE.into(), digest: self.base.digest.clone() };
         // Weights stay in memory from one stage to the next; after a resume they are read when first needed.
         let mut weights: Option<Model> = None;
         let mut kept: BTreeMap<String, Vec<Row>> = BTreeMap::new();
@@ -251,7 +311,7 @@ impl Run<'_> {
                 continue;
             }
             let parent = if stage.init() == Init::Base {
-                Current { stage: BASE.into(), measured: BASE.into(), digest: self.base_digest.clone() }
+                Current { stage: BASE.into(), measured: BASE.into(), digest: self.base.digest.clone() }
             } else {
                 current.clone()
             };
@@ -276,9 +336,10 @@ impl Run<'_> {
                 done.metrics = Some(format!("{relative}/metrics.jsonl"));
             }
             if stage.trains() {
+                let adapter = self.merge(&mut model, &place, &name, &parent.stage)?;
                 done.digest = model.digest();
                 done.checkpoint = Some(format!("{relative}/checkpoint"));
-                self.save_checkpoint(&model, &place.join("checkpoint"), &name, &done)?;
+                self.save_checkpoint(&model, adapter.as_deref(), &place.join("checkpoint"), &name, &done)?;
                 let last = arm.stages.iter().rposition(Stage::trains) == Some(number);
                 if last || self.recipe.evaluate == EvaluateWhen::EachStage {
                     let label = format!("{name}-{folder}");
@@ -367,6 +428,7 @@ impl Run<'_> {
             // The same for every arm at the same place, so that arms see the same draws.
             seed: self.recipe.seed.wrapping_mul(1000).wrapping_add(number as u64),
             dir: place,
+            resources: self.resources,
             budget_flops: self.recipe.budget.as_ref().map(|budget| budget.flops),
             progress,
             stop,
@@ -446,14 +508,44 @@ impl Run<'_> {
         Current { stage: done.name.clone(), measured, digest: done.digest.clone() }
     }
 
-    fn weights(&self, arm: &str, stage: &str) -> Result<Model, RunError> {
+    fn weights(&mut self, arm: &str, stage: &str) -> Result<Model, RunError> {
         if stage == BASE {
-            return Ok(self.base.model.clone());
+            return self.base.take();
         }
-        Ok(Model::load(&self.dir.join(format!("arms/{arm}/{stage}/checkpoint")))?)
+        let mut model = Model::load(&self.dir.join(format!("arms/{arm}/{stage}/checkpoint")))?;
+        model.set_precision(self.base.precision);
+        Ok(model)
     }
 
-    fn save_checkpoint(&self, model: &Model, place: &Path, arm: &str, done: &StageSummary) -> Result<(), RunError> {
+    /// Writes the adapter that a stage has trained into the stage's checkpoint, merges it into the weights, and gives the
+    /// digest of its file; `None` for a stage that trained all parameters.
+    fn merge(&self, model: &mut Model, place: &Path, arm: &str, parent: &str) -> Result<Option<String>, RunError> {
+        if model.adapter().is_none() {
+            return Ok(None);
+        }
+        let base = match parent {
+            BASE => self.base.dir.clone(),
+            stage => self.dir.join(format!("arms/{arm}/{stage}/checkpoint")),
+        };
+        let dir = place.join("checkpoint").join(ADAPTER);
+        fs::create_dir_all(&dir).map_err(|e| RunError::io(&dir, e))?;
+        let base = fs::canonicalize(&base).unwrap_or(base);
+        model.save_adapter(&dir, &base.display().to_string())?;
+        let file = dir.join("adapter_model.safetensors");
+        let bytes = fs::read(&file).map_err(|e| RunError::io(&file, e))?;
+        model.merge_adapter();
+        model.set_checkpointing(false);
+        Ok(Some(crate::directory::sha256(&bytes)))
+    }
+
+    fn save_checkpoint(
+        &self,
+        model: &Model,
+        adapter: Option<&str>,
+        place: &Path,
+        arm: &str,
+        done: &StageSummary,
+    ) -> Result<(), RunError> {
         let start = Instant::now();
         model.save(place)?;
         self.base.tokenizer.save(place)?;
@@ -473,7 +565,13 @@ impl Run<'_> {
         crate::directory::write(&place.join("README.md"), card.as_bytes())?;
         self.ledger.append(
             "checkpoint",
-            &json!({"arm": arm, "stage": done.name, "digest": done.digest, "seconds": start.elapsed().as_secs_f64()}),
+            &json!({
+                "arm": arm,
+                "stage": done.name,
+                "digest": done.digest,
+                "adapter": adapter,
+                "seconds": start.elapsed().as_secs_f64(),
+            }),
         )?;
         Ok(())
     }

@@ -21,6 +21,7 @@ pub use evaluate::log_path;
 pub use execute::{Ending, Inputs, execute};
 pub use ledger::{Event, Ledger};
 pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, resolve};
-pub use plan::{Estimate, estimate};
+pub use plan::{Estimate, MemoryEstimate, estimate};
 pub use prepare::{Prepared, PreparedSuite, prepare};
 pub use sources::Sources;
+pub use temper_train::precision;

@@ -8,7 +8,7 @@ use temper_engine::{Model, ModelConfig};
 use temper_lab::World;
 use temper_recipe::{Lab, ModelRef};
 use temper_text::Tokenizer;
-use temper_train::{Cost, Progress, StageContext, StageStatus};
+use temper_train::{Cost, Progress, Resources, StageContext, StageStatus};
 
 use crate::directory;
 use crate::error::RunError;
@@ -176,6 +176,8 @@ pub(crate) fn lab_base(
             tokenizer: &tokenizer,
             seed: lab.seed,
             dir: &dir,
+            // The cached model depends on the lab alone.
+            resources: Resources { budget: crate::machine::available_memory(), ..Resources::default() },
             budget_flops: None,
             progress,
             stop,

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use temper_data::Row;
 use temper_engine::ModelConfig;
-use temper_recipe::{Recipe, Stage, StageData};
+use temper_recipe::{Bytes, Checkpointing, Recipe, Stage, StageData};
 use temper_text::Tokenizer;
+use temper_train::{Demand, Needs, Resources, TrainError};
 
 use crate::error::RunError;
 use crate::models;
@@ -26,6 +27,8 @@ pub struct Estimate {
     pub arms: Vec<ArmEstimate>,
     /// Samples that one evaluation of a checkpoint draws, at most that many tokens.
     pub evaluation: EvaluationEstimate,
+    /// Bytes that the run may take, if anybody says.
+    pub memory_budget: Option<u64>,
     /// Largest expected resident memory in bytes.
     pub memory_bytes: u64,
 }
@@ -68,6 +71,21 @@ pub struct StageEstimate {
     pub tokens_trained: Option<f64>,
     /// FLOPs.
     pub flops: Option<f64>,
+    /// Memory; `None` for a stage that does not train, and when an earlier stage makes the rows.
+    pub memory: Option<MemoryEstimate>,
+}
+
+/// Memory of one stage at its peak.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MemoryEstimate {
+    /// Bytes by what they are for.
+    pub needs: Needs,
+    /// Bytes in all.
+    pub total: u64,
+    /// Whether activations are computed again in the backward.
+    pub checkpointing: bool,
+    /// Why the stage does not fit, and what would make it fit.
+    pub problem: Option<String>,
 }
 
 /// One evaluation of a checkpoint.
@@ -107,7 +125,8 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
         (loaded.model.config().clone(), loaded.tokenizer, None)
     };
     let prepared = prepare(recipe, &sources, tokenizer.has_chat_template())?;
-    let plan = Planner { recipe, config: &config, tokenizer: &tokenizer, prepared: &prepared };
+    let resources = Resources::new(recipe, crate::machine::available_memory());
+    let plan = Planner { recipe, config: &config, tokenizer: &tokenizer, prepared: &prepared, resources };
     let arms = recipe
         .arms
         .iter()
@@ -117,13 +136,18 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
             Ok(ArmEstimate { name: name.clone(), stages })
         })
         .collect::<Result<Vec<_>, RunError>>()?;
+    // A recipe may have no stage that is reckoned; its suites still need the model.
+    let model = (8 * config.num_params()) as u64;
+    let stages = arms.iter().flat_map(|arm: &ArmEstimate| &arm.stages);
+    let memory_bytes = stages.filter_map(|stage| Some(stage.memory.as_ref()?.total)).fold(model, u64::max);
     Ok(Estimate {
         parameters: config.num_params(),
         pretraining,
         budget_flops: recipe.budget.as_ref().map(|budget| budget.flops),
         arms,
         evaluation: plan.evaluation()?,
-        memory_bytes: plan.memory(),
+        memory_budget: resources.budget,
+        memory_bytes,
     })
 }
 
@@ -132,6 +156,7 @@ struct Planner<'a> {
     config: &'a ModelConfig,
     tokenizer: &'a Tokenizer,
     prepared: &'a Prepared,
+    resources: Resources,
 }
 
 impl Planner<'_> {
@@ -160,6 +185,7 @@ impl Planner<'_> {
             tokens_sampled: None,
             tokens_trained: None,
             flops: None,
+            memory: None,
         };
         let extent = stage.extent();
         let share = extent.share.zip(self.recipe.budget.as_ref()).map(|(share, budget)| share * budget.flops);
@@ -170,9 +196,18 @@ impl Planner<'_> {
         };
         let rows = self.prepared.data.get(name).map(Vec::as_slice).unwrap_or_default();
         let (prompt, whole) = self.lengths(rows)?;
+        estimate.memory = self.memory(stage, rows)?;
         let flops = |tokens: f64, length: f64, train: bool| {
             let (tokens, attended) = (tokens as usize, (tokens * length / 2.0) as u64);
-            if train { self.config.train_flops(tokens, attended) } else { self.config.forward_flops(tokens, attended) }
+            // The frozen weights of a stage with an adapter have no gradients.
+            let passes = if !train {
+                1.0
+            } else if stage.lora().is_some() {
+                2.0
+            } else {
+                3.0
+            };
+            passes * self.config.forward_flops(tokens, attended)
         };
         // Tokens and FLOPs of one step, and how many steps the data give.
         let (sampled, trained, cost, passes) = match stage {
@@ -189,9 +224,11 @@ impl Planner<'_> {
                 let completions = (grpo.prompts_per_step * grpo.completions_per_prompt) as f64;
                 let length = prompt + grpo.max_completion_length as f64;
                 let sampled = completions * grpo.max_completion_length as f64;
-                let trained = completions * length * grpo.num_iterations as f64;
-                let reference = if grpo.beta > 0.0 { flops(completions * length, length, false) } else { 0.0 };
-                let cost = flops(completions * length, length, false) + flops(trained, length, true) + reference;
+                // A group's prompt is computed once.
+                let tokens = grpo.prompts_per_step as f64 * prompt + sampled;
+                let trained = tokens * grpo.num_iterations as f64;
+                let reference = if grpo.beta > 0.0 { flops(tokens, length, false) } else { 0.0 };
+                let cost = flops(tokens, length, false) + flops(trained, length, true) + reference;
                 (
                     sampled,
                     trained,
@@ -203,12 +240,8 @@ impl Planner<'_> {
                 let prompts = reject.prompts.unwrap_or(rows.len()).min(rows.len()) as f64;
                 let completions = prompts * reject.samples_per_prompt as f64;
                 let length = prompt + reject.max_completion_length as f64;
-                (
-                    completions * reject.max_completion_length as f64,
-                    0.0,
-                    flops(completions * length, length, false),
-                    Some(1.0),
-                )
+                let sampled = completions * reject.max_completion_length as f64;
+                (sampled, 0.0, flops(prompts * prompt + sampled, length, false), Some(1.0))
             }
         };
         let by_budget = share.map(|flops| flops / cost);
@@ -242,18 +275,25 @@ impl Planner<'_> {
         Ok(estimate)
     }
 
-    /// Weights, gradients, two moments, packed copies, the base model and a reference; activations of one micro-batch.
-    fn memory(&self) -> u64 {
-        let c = self.config;
-        let references = self.recipe.arms.values().flat_map(|arm| &arm.stages);
-        let reference = references.clone().any(|stage| matches!(stage, Stage::Grpo(grpo) if grpo.beta > 0.0));
-        let copies = 1 + 2 + 1 + 2 + 3 + if reference { 3 } else { 0 };
-        // A model keeps its activations between calls, and so does the reference.
-        let workspaces = if reference { 2 } else { 1 };
-        let tokens = temper_train::step::micro_batch_tokens(c);
-        let per_token = c.num_layers * (8 * c.hidden_size + 4 * c.intermediate_size + 3 * c.q_size() + 4 * c.kv_size());
-        let process = 128 << 20;
-        (4 * (copies * c.num_params() + workspaces * tokens * per_token) + process) as u64
+    /// What the stage takes, by the same reckoning that it makes before its first step.
+    fn memory(&self, stage: &Stage, rows: &[Row]) -> Result<Option<MemoryEstimate>, RunError> {
+        let precision = temper_train::precision(self.recipe.dtype);
+        let Some(demand) = Demand::of(stage, precision, self.config, self.tokenizer, rows)? else { return Ok(None) };
+        Ok(Some(match demand.fit(self.config, &self.resources, stage.label()) {
+            Ok(fit) => MemoryEstimate {
+                needs: fit.needs,
+                total: fit.needs.total(),
+                checkpointing: fit.checkpointing,
+                problem: None,
+            },
+            Err(TrainError::Memory { needs, remedy, .. }) => MemoryEstimate {
+                needs: *needs,
+                total: needs.total(),
+                checkpointing: self.recipe.checkpointing != Checkpointing::Off,
+                problem: Some(remedy),
+            },
+            Err(other) => return Err(other.into()),
+        }))
     }
 }
 
@@ -273,18 +313,27 @@ impl fmt::Display for Estimate {
             writeln!(f, "  budget per arm: {} FLOPs", si(budget))?;
         }
         let count = |value: Option<f64>| value.map_or("?".into(), si);
-        writeln!(f, "  {:<34} {:>6} {:>7} {:>9} {:>9} {:>9}", "stage", "rows", "steps", "sampled", "trained", "FLOPs")?;
+        writeln!(
+            f,
+            "  {:<34} {:>6} {:>7} {:>9} {:>9} {:>9} {:>9}",
+            "stage", "rows", "steps", "sampled", "trained", "FLOPs", "memory"
+        )?;
         for arm in &self.arms {
             for stage in &arm.stages {
                 writeln!(
                     f,
-                    "  {:<34} {:>6} {:>7} {:>9} {:>9} {:>9}",
+                    "  {:<34} {:>6} {:>7} {:>9} {:>9} {:>9} {:>9}",
                     format!("{}/{}", arm.name, stage.name),
                     stage.rows.map_or("?".into(), |n| n.to_string()),
                     stage.steps.map_or("–".into(), |n| n.to_string()),
                     count(stage.tokens_sampled),
                     count(stage.tokens_trained),
-                    count(stage.flops)
+                    count(stage.flops),
+                    match &stage.memory {
+                        Some(memory) => Bytes(memory.total).to_string(),
+                        None if stage.kind == "reject" => "–".into(),
+                        None => "?".into(),
+                    }
                 )?;
             }
         }
@@ -296,7 +345,19 @@ impl fmt::Display for Estimate {
             si(self.evaluation.tokens_sampled),
             si(self.evaluation.flops)
         )?;
-        writeln!(f, "  memory: up to about {:.0} MiB", self.memory_bytes as f64 / (1 << 20) as f64)?;
+        let of = self.memory_budget.map_or(String::new(), |budget| format!(" of {}", Bytes(budget)));
+        writeln!(f, "  memory: up to about {}{of}", Bytes(self.memory_bytes))?;
+        for arm in &self.arms {
+            for stage in &arm.stages {
+                let Some(memory) = &stage.memory else { continue };
+                let name = format!("{}/{}", arm.name, stage.name);
+                let how = if memory.checkpointing { " (activations computed again in the backward)" } else { "" };
+                writeln!(f, "    {name} takes {}{how}", memory.needs)?;
+                if let Some(problem) = &memory.problem {
+                    writeln!(f, "    {name} does not fit. {problem}")?;
+                }
+            }
+        }
         writeln!(
             f,
             "  Sampled tokens assume the longest completions: they and the FLOPs of sampling stages are upper bounds,"

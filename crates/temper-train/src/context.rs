@@ -7,7 +7,7 @@ use temper_data::Row;
 use temper_engine::Model;
 use temper_text::Tokenizer;
 
-use crate::{Cost, Progress};
+use crate::{Cost, Progress, Resources};
 
 /// What a stage runs on.
 pub struct StageContext<'a> {
@@ -20,6 +20,8 @@ pub struct StageContext<'a> {
     pub seed: u64,
     /// Folder of the stage: `metrics.jsonl`, `completions/`, `dataset/`, `state/`.
     pub dir: &'a Path,
+    /// Memory, and how to keep to it. None of it changes the result, but for `micro_tokens`.
+    pub resources: Resources,
     /// FLOP budget of the whole arm; a stage's `share` is a share of it.
     pub budget_flops: Option<f64>,
     /// Receives progress and warnings.

@@ -73,6 +73,18 @@ pub enum TrainError {
         /// Largest absolute difference.
         max: f64,
     },
+    /// The stage will not fit into the memory.
+    #[error("{stage}: takes {needs}; that is more than the {} there are. {remedy}", temper_recipe::Bytes(*budget))]
+    Memory {
+        /// Name of the stage.
+        stage: String,
+        /// What it takes.
+        needs: Box<crate::Needs>,
+        /// Bytes that it may take.
+        budget: u64,
+        /// What would make it fit.
+        remedy: String,
+    },
     /// A saved state does not fit the stage that wants to go on from it.
     #[error("{}: {what}. {remedy}", path.display())]
     State {

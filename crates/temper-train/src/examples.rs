@@ -73,6 +73,12 @@ pub(crate) fn encode(
 }
 
 impl Examples {
+    /// Tokens and targets of each example.
+    pub fn lengths(&self) -> Vec<(usize, usize)> {
+        let targets = |example: &Example| example.trainable.iter().skip(1).filter(|t| **t).count();
+        self.items.iter().map(|(_, example)| (example.ids.len(), targets(example))).collect()
+    }
+
     /// What a reader of the report should know.
     pub fn notes(&self) -> Vec<String> {
         let (total, mut notes) = (self.items.len() + self.dropped, Vec::new());

@@ -1,11 +1,12 @@
 //! Rollouts: sampled completions with everything that training on them needs.
 
 use temper_data::Row;
-use temper_engine::{Completion, Finish, Key, Model, Request, SamplingParams, generate};
+use temper_engine::{Completion, Finish, Key, Model, ModelConfig, Request, SamplingParams, generate};
 use temper_text::{EncodedPrompt, Tokenizer};
 
 use crate::TrainError;
 use crate::examples::check_ids;
+use crate::trainer::digest;
 
 /// A prompt that is ready to be sampled from.
 #[derive(Clone, Debug)]
@@ -34,13 +35,12 @@ impl Prompts {
     /// # Errors
     /// A prompt that cannot be encoded, ids outside the vocabulary, or no prompt left.
     pub fn prepare(
-        model: &Model,
+        config: &ModelConfig,
         tokenizer: &Tokenizer,
         rows: &[Row],
         max_prompt_length: Option<usize>,
         max_new_tokens: usize,
     ) -> Result<Self, TrainError> {
-        let config = model.config();
         let context = config.max_position_embeddings.saturating_sub(max_new_tokens);
         let limit = max_prompt_length.map_or(context, |max| max.min(context));
         let mut out = Self { limit, ..Self::default() };
@@ -65,6 +65,11 @@ impl Prompts {
             ));
         }
         Ok(out)
+    }
+
+    /// Tokens of the longest prompt.
+    pub fn longest(&self) -> usize {
+        self.items.iter().map(|prompt| prompt.encoded.ids.len()).max().unwrap_or(0)
     }
 
     /// What a reader of the report should know.
@@ -113,7 +118,7 @@ impl Rollout {
 pub struct RolloutBatch {
     /// `prompts × samples` completions.
     pub rollouts: Vec<Rollout>,
-    /// Digest of the weights that sampled them.
+    /// Digest of the weights that sampled them; of the adapter, if they have one.
     pub weights: String,
     /// Completion tokens.
     pub tokens: u64,
@@ -165,7 +170,7 @@ impl Sampler<'_> {
             progress(tokens);
             true
         })?;
-        let mut batch = RolloutBatch { weights: model.digest(), ..RolloutBatch::default() };
+        let mut batch = RolloutBatch { weights: policy_digest(model), ..RolloutBatch::default() };
         for (prompt, group) in prompts.iter().zip(groups) {
             let length = prompt.encoded.ids.len() as u64;
             let (mut tokens, mut attended) = (length, length * (length + 1) / 2);
@@ -179,6 +184,14 @@ impl Sampler<'_> {
             batch.flops += model.config().forward_flops(tokens as usize, attended);
         }
         Ok(batch)
+    }
+}
+
+/// Digest of what is trained: the weights, or the adapter.
+fn policy_digest(model: &Model) -> String {
+    match model.adapter() {
+        None => model.digest(),
+        Some(_) => digest([model.trainable().iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()]),
     }
 }
 

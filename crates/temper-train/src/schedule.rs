@@ -36,6 +36,8 @@ mod tests {
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            adam_state: temper_recipe::AdamState::F32,
+            lora: None,
         };
         learning_rate(&optim, step as f64 / max_steps as f64)
     }

@@ -18,6 +18,7 @@ const STATE: &str = "state";
 const NEXT: &str = "state.next";
 const OLD: &str = "state.old";
 const COUNTERS: &str = "state.json";
+const ADAPTER: &str = "adapter";
 const OPTIMIZER: &str = "optimizer.safetensors";
 
 /// Where a training stage stands.
@@ -84,15 +85,32 @@ pub(crate) fn counters<C: DeserializeOwned>(state: &Path) -> Result<C, TrainErro
     })
 }
 
-/// Writes weights and optimiser into the folder of a state.
+/// Writes what is trained (all weights, or the adapter) and the optimiser into the folder of a state.
 pub(crate) fn write_weights(state: &Path, model: &Model, adam: &AdamW) -> Result<(), TrainError> {
-    model.save(state)?;
+    match model.adapter() {
+        Some(_) => model.save_adapter(&state.join(ADAPTER), "")?,
+        None => model.save(state)?,
+    }
     adam.save(&state.join(OPTIMIZER))?;
     Ok(())
 }
 
 /// Reads what [`write_weights`] wrote. Only the parameters are taken; the model keeps its configuration.
 pub(crate) fn read_weights(state: &Path, model: &mut Model, adam: &mut AdamW) -> Result<(), TrainError> {
+    if let Some(adapter) = model.adapter().map(|adapter| adapter.config().clone()) {
+        let dir = state.join(ADAPTER);
+        model.load_adapter(&dir)?;
+        if model.adapter().is_none_or(|loaded| *loaded.config() != adapter) {
+            return Err(TrainError::State {
+                path: dir,
+                what: "the adapter has another rank, scale or other targets than the recipe asks for".into(),
+                remedy: "Go on with the recipe it was started with, or remove the stage's folder and run it again"
+                    .into(),
+            });
+        }
+        adam.load(&state.join(OPTIMIZER))?;
+        return Ok(());
+    }
     let saved = Model::load(state)?;
     if saved.num_params() != model.num_params() {
         return Err(TrainError::State {

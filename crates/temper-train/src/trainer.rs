@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 use temper_data::Row;
-use temper_engine::{AdamW, AdamWConfig, EngineError, Grads, peak_memory_bytes};
-use temper_recipe::{Extent, Optim};
+use temper_engine::{AdamW, AdamWConfig, EngineError, Grads, Packed, Precision, peak_memory_bytes};
+use temper_recipe::{Bytes, Extent, Optim};
 
 use crate::algorithms::TokenLoss;
+use crate::fit;
 use crate::metrics::{MetricsLog, Record};
 use crate::schedule::learning_rate;
 use crate::state::{self, Counters};
 use crate::step::{self, Sequence, StepStats};
-use crate::{StageContext, StageOutcome, StageStatus, Total, TrainError};
+use crate::{Demand, StageContext, StageOutcome, StageStatus, Total, TrainError};
 
 /// Rows named in an error about a whole batch.
 const ROWS_NAMED: usize = 8;
@@ -33,6 +34,8 @@ pub(crate) struct Plan {
     pub save_steps: usize,
     /// Steps between logged steps.
     pub logging_steps: usize,
+    /// What its memory depends on.
+    pub demand: Demand,
     /// Digest of settings and data.
     pub fingerprint: String,
 }
@@ -93,10 +96,32 @@ impl<'t, 'c> Trainer<'t, 'c> {
             beta2: o.adam_beta2,
             eps: o.adam_epsilon,
             weight_decay: o.weight_decay,
-            ..AdamWConfig::default()
+            moments: fit::moments(o.adam_state),
         };
+        let micro_tokens = ctx.resources.micro_tokens(ctx.model.config());
+        let fit = plan.demand.fit(ctx.model.config(), &ctx.resources, &plan.label)?;
+        if let Some(without) = fit.without {
+            ctx.progress.warn(&format!(
+                "{}: activations are computed again in the backward (checkpointing), since the stage would take {} otherwise; with it, {}",
+                plan.label,
+                Bytes(without),
+                Bytes(fit.needs.total())
+            ));
+        }
+        let mut parts = vec![plan.fingerprint.clone(), ctx.model.digest()];
+        if ctx.model.precision() != Precision::F32 || ctx.resources.micro_tokens.is_some() {
+            parts.push(format!("{} {micro_tokens}", ctx.model.precision()));
+        }
+        let mut at = Counters { fingerprint: digest(&parts), ..Counters::default() };
+        if let Some(lora) = &o.lora {
+            ctx.model.add_adapter(fit::lora_config(lora), ctx.seed);
+            if let Some(frozen) = fit::frozen(lora.base) {
+                ctx.model.release_buffers();
+                ctx.model.freeze(frozen);
+            }
+        }
+        ctx.model.set_checkpointing(fit.checkpointing);
         let mut adam = AdamW::new(ctx.model, config);
-        let mut at = Counters { fingerprint: digest([&plan.fingerprint, &ctx.model.digest()]), ..Counters::default() };
         let mut saved = None;
         if !ctx.resume {
             state::check_empty(ctx.dir)?;
@@ -114,9 +139,13 @@ impl<'t, 'c> Trainer<'t, 'c> {
             (None, None) => Total::Items((plan.extent.epochs.unwrap_or(1.0) * plan.epoch_len as f64) as usize),
         };
         ctx.progress.begin(&plan.label, total);
+        let grads = Grads::zeros(ctx.model);
+        // The buffers of the largest batch are taken now, so that what does not fit shows before the first step.
+        let (tokens, rows) = plan.demand.batch(micro_tokens);
+        ctx.model.reserve(&Packed::new(&[vec![0; tokens]]), rows, true);
         Ok(Self {
-            micro_tokens: step::micro_batch_tokens(ctx.model.config()),
-            grads: Grads::zeros(ctx.model),
+            micro_tokens,
+            grads,
             saved_at: saved.as_ref().map(|_| at.step),
             earlier_seconds: at.cost.wall_seconds,
             started: Instant::now(),
@@ -274,6 +303,7 @@ impl<'t, 'c> Trainer<'t, 'c> {
             self.save()?;
         }
         self.tally();
+        self.ctx.model.release_buffers();
         self.ctx.progress.end();
         Ok(StageOutcome {
             status,

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Fixed, Words, broken, even, metrics, rows, run};
-use temper_recipe::{Grpo, Keep, LossType, Reject, RewardRef};
+use temper_recipe::{AdamState, BaseStorage, Grpo, Keep, LoraSpec, LossType, Reject, RewardRef};
 use temper_score::{Score, Scorer};
 use temper_text::Prompt;
 use temper_train::{StageStatus, run_grpo, run_reject};
@@ -203,4 +203,30 @@ fn rejection_sampling_keeps_what_meets_the_rules_and_resumes() {
         std::fs::read_to_string(&file).unwrap(),
         std::fs::read_to_string(straight.path().join("dataset/train.jsonl")).unwrap()
     );
+}
+
+/// An adapter on a base in NF4, a KL term, 8-bit moments: the reference is the model with the adapter off, and a stage that
+/// was stopped ends with the bits of one that was not.
+#[test]
+fn an_adapter_is_trained_against_the_model_without_it() {
+    let lora = LoraSpec { r: 4, alpha: 8.0, base: BaseStorage::Nf4, ..LoraSpec::default() };
+    let spec = Grpo { beta: 0.1, lora: Some(lora), adam_state: AdamState::EightBit, ..spec() };
+    let (straight, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (outcome, whole, _) = run(straight.path(), 0, false, |ctx| run_grpo(ctx, &spec, &rows(12), &[even()]).unwrap());
+    assert_eq!(outcome.status, StageStatus::Finished);
+    let lines = metrics(straight.path());
+    assert_eq!(lines[0]["kl"], 0.0);
+    assert!(lines[7]["kl"].as_f64().unwrap() > 0.0);
+    assert!(lines.iter().all(|l| l["sampling/sampling_logp_difference/max"] == 0.0));
+    let (outcome, ..) = run(parts.path(), 5, false, |ctx| run_grpo(ctx, &spec, &rows(12), &[even()]).unwrap());
+    assert_eq!(outcome.status, StageStatus::Stopped);
+    assert!(parts.path().join("state/adapter/adapter_model.safetensors").exists());
+    let (outcome, resumed, _) = run(parts.path(), 0, true, |ctx| run_grpo(ctx, &spec, &rows(12), &[even()]).unwrap());
+    assert_eq!(outcome.status, StageStatus::Finished);
+    assert!(resumed.trainable() == whole.trainable() && !whole.trainable().is_empty());
+    assert_eq!(metrics(parts.path()), metrics(straight.path()));
+    // Other settings are another stage.
+    let other = Grpo { lora: Some(LoraSpec { r: 4, ..LoraSpec::default() }), ..spec };
+    let error = run(parts.path(), 0, true, |ctx| run_grpo(ctx, &other, &rows(12), &[even()])).0.unwrap_err();
+    assert!(error.to_string().contains("other settings"), "{error}");
 }

@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{metrics, model, rows, run};
-use temper_recipe::{Pretrain, Sft};
-use temper_train::{StageStatus, TrainError, pretrain, run_sft};
+use common::{metrics, model, rows, run, tokenizer};
+use temper_recipe::{Checkpointing, Pretrain, Sft, Stage};
+use temper_train::{Demand, Resources, StageStatus, TrainError, pretrain, run_sft};
 
 fn spec() -> Sft {
     Sft { batch_size: Some(4), max_steps: Some(12), learning_rate: 1e-2, save_steps: 3, ..Sft::default() }
@@ -164,4 +164,37 @@ fn pretraining_learns_and_resumes() {
     run(parts.path(), 7, false, |ctx| pretrain(ctx, &spec, &documents).unwrap());
     let (_, resumed, _) = run(parts.path(), 0, true, |ctx| pretrain(ctx, &spec, &documents).unwrap());
     assert_eq!(resumed.digest(), whole.digest());
+}
+
+/// Checkpointing changes no bit; a budget that is too small stops the stage before its first step, with a hint.
+#[test]
+fn memory_decides_before_the_first_step() {
+    let run_with = |resources: Resources| {
+        let dir = tempfile::tempdir().unwrap();
+        let (outcome, model, warnings) = run(dir.path(), 0, false, |ctx| {
+            ctx.resources = resources;
+            run_sft(ctx, &spec(), &rows(18))
+        });
+        let stepped = dir.path().join("state").exists();
+        (outcome, model.digest(), warnings, stepped)
+    };
+    let (plain, bits, warnings, _) = run_with(Resources::default());
+    assert!(plain.is_ok() && warnings.is_empty(), "{warnings:?}");
+    let on = Resources { checkpointing: Checkpointing::On, ..Resources::default() };
+    assert_eq!(run_with(on).1, bits);
+    // Where only checkpointing fits, it is chosen and said.
+    let (config, precision) = (model().config().clone(), temper_engine::Precision::F32);
+    let demand = Demand::of(&Stage::Sft(spec()), precision, &config, &tokenizer(), &rows(18)).unwrap().unwrap();
+    let needs = |on| demand.needs(&config, 8192, on, temper_engine::threads()).total();
+    let (outcome, same, warnings, _) = run_with(Resources { budget: Some(needs(true)), ..Resources::default() });
+    assert!(outcome.is_ok() && needs(true) < needs(false));
+    assert_eq!(same, bits);
+    assert!(warnings.iter().any(|w| w.contains("checkpointing")), "{warnings:?}");
+    let off = Resources { budget: Some(needs(true)), checkpointing: Checkpointing::Off, micro_tokens: None };
+    let (outcome, _, _, stepped) = run_with(off);
+    let error = outcome.unwrap_err().to_string();
+    assert!(!stepped && error.contains("It would fit with `checkpointing: on`"), "{error}");
+    let (outcome, _, _, stepped) = run_with(Resources { budget: Some(1 << 20), ..Resources::default() });
+    let error = outcome.unwrap_err().to_string();
+    assert!(!stepped && error.contains("weights") && error.contains("No setting makes it fit"), "{error}");
 }

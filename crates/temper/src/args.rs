@@ -46,6 +46,12 @@ pub struct Common {
     /// Seed of the run (the recipe's `seed`)
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Memory that the run may take, such as `4GiB` (the recipe's `memory_budget`); by default what the machine has
+    #[arg(long, value_name = "SIZE")]
+    pub memory_budget: Option<String>,
+    /// Number format of matrix products, `f32` or `bf16` (the recipe's `dtype`)
+    #[arg(long, value_name = "FORMAT")]
+    pub dtype: Option<Precision>,
     /// Directory of the run; by default `runs/<name>/<time>-<seed>`
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -133,6 +139,9 @@ pub struct SampleArgs {
     /// Seed of the sampling
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Number format of matrix products, `f32` or `bf16`
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub dtype: Precision,
     /// Print a summary as JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -152,6 +161,9 @@ pub struct LogprobsArgs {
     /// Where to write `{"ids": […], "logprobs": [null, …]}`, one line per row
     #[arg(long)]
     pub out: PathBuf,
+    /// Number format of matrix products, `f32` or `bf16`
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub dtype: Precision,
     /// Print a summary as JSON on standard output
     #[arg(long)]
     pub json: bool,

@@ -14,6 +14,10 @@ use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = temper_engine::check_simd() {
+        eprintln!("temper: {error}");
+        return ExitCode::from(2);
+    }
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Sft(args) => commands::single::sft(&args),

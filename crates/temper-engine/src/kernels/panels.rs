@@ -227,6 +227,17 @@ impl<F: Real> Panels<F> {
             }
         }
     }
+
+    /// Memory in bytes.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        match &self.store {
+            Store::Full(data) => size_of_val(&data[..]),
+            Store::Bf16(data) => 4 * data.len(),
+            Store::Int8 { codes, scales } => codes.len() + 4 * scales.len(),
+            Store::Nf4 { codes, scales } => codes.len() + 4 * scales.len(),
+        }
+    }
 }
 
 /// Columns of panel `index`.

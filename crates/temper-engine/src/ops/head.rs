@@ -19,8 +19,20 @@ const KEPT: usize = 1 << 24;
 /// Elements of logits that the backward has at a time, over all threads.
 const BLOCK: usize = 1 << 20;
 
+/// Rows whose logits the forward keeps, of `rows`.
+pub fn kept_rows(rows: usize, vocab: usize) -> usize {
+    let chunk = chunk_rows(vocab);
+    rows.min(KEPT / vocab / chunk * chunk)
+}
+
+/// Rows that the backward takes at a time.
+pub fn block_rows(vocab: usize, threads: usize) -> usize {
+    let chunk = chunk_rows(vocab);
+    (BLOCK / vocab / chunk * chunk).max(chunk * 2 * threads)
+}
+
 /// Rows whose logits a thread computes at a time.
-fn chunk_rows(vocab: usize) -> usize {
+pub fn chunk_rows(vocab: usize) -> usize {
     (LOGITS / vocab).clamp(12, 96) / 12 * 12
 }
 
@@ -116,7 +128,7 @@ impl<F: Real> Head<'_, F> {
     ) {
         let (width, vocab) = (self.weights.k, self.weights.n);
         let chunk = chunk_rows(vocab);
-        let block = (BLOCK / vocab / chunk * chunk).max(chunk * 2 * rayon::current_num_threads());
+        let block = block_rows(vocab, rayon::current_num_threads());
         let dweights = dweights.map(|dweights| Shared::new(dweights));
         let dhidden = Shared::new(dhidden);
         let kept = Shared::new(&mut work.kept);
@@ -191,8 +203,7 @@ pub struct Work<F> {
 impl<F: Real> Work<F> {
     /// Room for the logits that [`Head::stats`] keeps, given the number of rows.
     pub fn kept(&mut self, rows: usize, vocab: usize) -> &mut [F] {
-        let chunk = chunk_rows(vocab);
-        self.kept.resize(rows.min(KEPT / vocab / chunk * chunk) * vocab, F::ZERO);
+        self.kept.resize(kept_rows(rows, vocab) * vocab, F::ZERO);
         &mut self.kept
     }
 }

@@ -55,6 +55,12 @@ impl<F: Real> Part<F> {
         }
     }
 
+    /// Memory in bytes.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.a.bytes() + self.b.bytes() + self.a_transposed.bytes() + self.b_transposed.bytes()
+    }
+
     /// Rank.
     pub fn r(&self) -> usize {
         self.a.n

@@ -65,7 +65,7 @@ pub(super) fn run(
         let advantages = advantages(&rewards, group, Scale::Group);
         let trained: Vec<usize> = (0..samples.len()).filter(|i| advantages[*i] != 0.0).collect();
         let sequences: Vec<Sequence> =
-            trained.iter().map(|i| Sequence { ids: &samples[*i].ids, selected: &selected }).collect();
+            trained.iter().map(|i| Sequence { ids: &samples[*i].ids, selected: &selected, prompt: seq }).collect();
         let mask = vec![true; new_tokens];
         let mut difference = 0.0f64;
         grads.zero();

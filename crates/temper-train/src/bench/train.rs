@@ -21,7 +21,7 @@ pub(super) fn run(
     let config = model.config().clone();
     let ids = random_ids(&config, Key::new(SEED).fold_str("train"), batch, seq);
     let selected: Vec<bool> = (0..seq).map(|t| t > 0).collect();
-    let sequences: Vec<Sequence> = ids.iter().map(|ids| Sequence { ids, selected: &selected }).collect();
+    let sequences: Vec<Sequence> = ids.iter().map(|ids| Sequence { ids, selected: &selected, prompt: 0 }).collect();
     let targets = batch * (seq - 1);
     let weights = vec![1.0; seq - 1];
     // The last token of a sequence is only a target, so no position has to be computed for it.

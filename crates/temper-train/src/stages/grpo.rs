@@ -13,15 +13,16 @@ use crate::algorithms::advantage::{Scale, advantages, weighted_reward};
 use crate::algorithms::grpo::{Completion, Objective, Reduction, StepTotals, grpo};
 use crate::rewards::{self, Column};
 use crate::rollout::{PreparedPrompt, Prompts, RolloutBatch, Sampler};
-use crate::step::{self, Sequence};
+use crate::step::{self, Policy, Sequence};
 use crate::trainer::{Plan, Trainer, Update, fingerprint};
-use crate::{StageContext, StageOutcome, TrainError};
+use crate::{Demand, StageContext, StageOutcome, TrainError};
 
 /// Group-relative policy optimisation on the prompts of `rows`; `scorers` are those of `spec.rewards`, in order.
 ///
 /// A round samples `completions_per_prompt` completions of `prompts_per_step` prompts with the current weights, scores
 /// them, and makes `num_iterations` optimizer steps on them. The reference of the KL term is the model the stage began
-/// with. A completion whose advantage is 0 is not run through the model when there is no KL term: its gradient is 0; it
+/// with; of a stage that trains an adapter it is that
+/// model itself, with the adapter off. A completion whose advantage is 0 is not run through the model when there is no KL term: its gradient is 0; it
 /// counts in every normaliser.
 ///
 /// # Errors
@@ -39,7 +40,8 @@ pub fn run_grpo(
             "Name at least one scorer under `rewards`",
         ));
     }
-    let prompts = Prompts::prepare(ctx.model, ctx.tokenizer, rows, spec.max_prompt_length, spec.max_completion_length)?;
+    let prompts =
+        Prompts::prepare(ctx.model.config(), ctx.tokenizer, rows, spec.max_prompt_length, spec.max_completion_length)?;
     let mut notes = prompts.notes();
     if spec.top_p < 1.0 || spec.top_k > 0 {
         notes.push("sampling is truncated (top_p, top_k): the ratios of the loss are biased".into());
@@ -51,6 +53,7 @@ pub fn run_grpo(
         epoch_len: prompts.items.len(),
         save_steps: spec.save_steps,
         logging_steps: spec.logging_steps,
+        demand: Demand::grpo(spec, ctx.model.precision(), prompts.longest()),
         fingerprint: fingerprint("grpo", &(spec, scorers.iter().map(|s| s.digest()).collect::<Vec<_>>()), ctx, rows),
     };
     let stage = Stage {
@@ -63,7 +66,7 @@ pub fn run_grpo(
             beta: spec.beta,
             bias_correction: false,
         },
-        reference: (spec.beta != 0.0).then(|| ctx.model.clone()),
+        reference: (spec.beta != 0.0 && spec.lora.is_none()).then(|| ctx.model.clone()),
         sampler: Sampler {
             rows,
             params: SamplingParams {
@@ -150,7 +153,10 @@ impl Round {
         self.trained
             .iter()
             .zip(&self.selected)
-            .map(|(i, selected)| Sequence { ids: &self.batch.rollouts[*i].ids, selected })
+            .map(|(i, selected)| {
+                let rollout = &self.batch.rollouts[*i];
+                Sequence { ids: &rollout.ids, selected, prompt: rollout.prompt_len }
+            })
             .collect()
     }
 }
@@ -204,8 +210,14 @@ impl Stage<'_> {
         let old = rollouts.map(|r| r.logprobs.iter().map(|l| f64::from(*l)).collect()).collect();
         let mut round =
             Round { batch, columns, rewards, advantages, totals, trained, selected, old, reference: Vec::new() };
-        if let Some(reference) = &self.reference {
-            let (scores, flops) = step::score(reference, &round.sequences(), self.temperature(), trainer.micro_tokens);
+        if spec.beta != 0.0 {
+            // With an adapter the reference is the policy with the adapter off, else a copy of the initial model.
+            let (model, policy) = match &self.reference {
+                Some(reference) => (reference, Policy::Current),
+                None => (&*trainer.ctx.model, Policy::Base),
+            };
+            let limit = trainer.micro_tokens;
+            let (scores, flops) = step::score(model, policy, &round.sequences(), self.temperature(), limit);
             round.reference = scores;
             trainer.at.cost.flops += flops;
         }

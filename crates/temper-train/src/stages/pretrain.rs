@@ -6,7 +6,7 @@ use super::Epochs;
 use crate::algorithms::sft::nll;
 use crate::step::Sequence;
 use crate::trainer::{Plan, Trainer, digest};
-use crate::{StageContext, StageOutcome, TrainError};
+use crate::{Demand, StageContext, StageOutcome, TrainError};
 
 /// Trains on documents of token ids, every token but the first a target.
 ///
@@ -28,6 +28,7 @@ pub fn pretrain(ctx: &mut StageContext, spec: &Pretrain, documents: &[Vec<u32>])
             "Use the tokenizer that belongs to the model",
         ));
     }
+    let longest = pieces.iter().map(|piece| piece.len()).max().unwrap_or(0);
     let spec_text = serde_json::to_string(spec).unwrap_or_default();
     let ids = digest(pieces.iter().map(|piece| piece.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>()));
     let plan = Plan {
@@ -37,6 +38,7 @@ pub fn pretrain(ctx: &mut StageContext, spec: &Pretrain, documents: &[Vec<u32>])
         epoch_len: pieces.len(),
         save_steps: spec.save_steps,
         logging_steps: 1,
+        demand: Demand::documents(&spec.optim(), ctx.model.precision(), spec.batch_tokens, longest),
         fingerprint: digest(["pretrain", &spec_text, &ctx.seed.to_string(), &ids]),
     };
     let selected = vec![true; context];
@@ -50,7 +52,7 @@ pub fn pretrain(ctx: &mut StageContext, spec: &Pretrain, documents: &[Vec<u32>])
                 break;
             }
             tokens += piece.len();
-            batch.push(Sequence { ids: piece, selected: &selected[..piece.len()] });
+            batch.push(Sequence { ids: piece, selected: &selected[..piece.len()], prompt: 0 });
             trainer.at.cursor += 1;
         }
         let targets = (tokens - batch.len()) as f64;

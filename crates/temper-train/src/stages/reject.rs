@@ -89,7 +89,7 @@ pub fn run_reject(
         }
         (None, _) => None,
     };
-    let prompts = Prompts::prepare(ctx.model, ctx.tokenizer, rows, None, spec.max_completion_length)?;
+    let prompts = Prompts::prepare(ctx.model.config(), ctx.tokenizer, rows, None, spec.max_completion_length)?;
     let mut stage = Stage::begin(ctx, spec, rows, scorers)?;
     let (started, earlier) = (Instant::now(), stage.at.cost.wall_seconds);
     let mut epochs = Epochs::new(prompts.items.len(), stage.ctx.seed);

@@ -8,7 +8,7 @@ use crate::algorithms::sft::nll;
 use crate::examples;
 use crate::step::Sequence;
 use crate::trainer::{Plan, Trainer, fingerprint};
-use crate::{StageContext, StageOutcome, TrainError};
+use crate::{Demand, StageContext, StageOutcome, TrainError};
 
 /// Supervised fine-tuning on the completions of `rows`.
 ///
@@ -31,6 +31,7 @@ pub fn run_sft(ctx: &mut StageContext, spec: &Sft, rows: &[Row]) -> Result<Stage
         epoch_len: examples.items.len(),
         save_steps: spec.save_steps,
         logging_steps: spec.logging_steps,
+        demand: Demand::sft(spec, ctx.model.precision(), &examples.lengths()),
         fingerprint: fingerprint("sft", spec, ctx, rows),
     };
     let mut epochs = Epochs::new(examples.items.len(), ctx.seed);
@@ -42,7 +43,7 @@ pub fn run_sft(ctx: &mut StageContext, spec: &Sft, rows: &[Row]) -> Result<Stage
         let batch = take(&mut epochs, trainer.at.cursor, spec, |i| examples.items[i].1.ids.len());
         let sequences: Vec<Sequence> = batch
             .iter()
-            .map(|i| Sequence { ids: &examples.items[*i].1.ids, selected: &examples.items[*i].1.trainable })
+            .map(|i| Sequence { ids: &examples.items[*i].1.ids, selected: &examples.items[*i].1.trainable, prompt: 0 })
             .collect();
         let targets: usize = sequences.iter().map(Sequence::selected_tokens).sum();
         let place = |i: usize| rows[examples.items[batch[i]].0].place();

@@ -12,7 +12,7 @@ use temper_data::Row;
 use temper_engine::{Model, ModelConfig};
 use temper_score::{Better, Part, Sample, Score, Scorer};
 use temper_text::{Prompt, Tokenizer};
-use temper_train::{Progress, StageContext, Total};
+use temper_train::{Progress, Resources, StageContext, Total};
 
 pub const WORDS: usize = 24;
 
@@ -173,6 +173,7 @@ pub fn run<T>(
         tokenizer: &tokenizer,
         seed: 5,
         dir,
+        resources: Resources::default(),
         budget_flops: Some(1e9),
         progress: &mut watch,
         stop: &stop,

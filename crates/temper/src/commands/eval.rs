@@ -28,7 +28,8 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
         )));
     }
     let stop = interrupt::flag()?;
-    let loaded = commands::load(&args.model, &recipe.lab, stop)?;
+    let mut loaded = commands::load(&args.model, &recipe.lab, stop)?;
+    loaded.model.set_precision(temper_run::precision(recipe.dtype));
     let sources = Sources::new(&recipe.lab);
     let label = loaded.model.digest()[..16].to_owned();
     let mut bars = Bars::new();

@@ -22,7 +22,8 @@ pub fn logprobs(args: &LogprobsArgs) -> Result<ExitCode, CliError> {
     commands::threads(args.threads)?;
     let rows = temper_data::read_inputs(&args.input, false)?;
     let stop = interrupt::flag()?;
-    let loaded = commands::load(&args.model, &Lab::default(), stop)?;
+    let mut loaded = commands::load(&args.model, &Lab::default(), stop)?;
+    loaded.model.set_precision(args.dtype);
     let mut sequences = Vec::with_capacity(rows.len());
     for row in &rows {
         let ids = match &row.prompt {

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use temper_recipe::Recipe;
+use temper_engine::Precision;
+use temper_recipe::{Bytes, Dtype, Recipe};
 use temper_run::summary::{ArmStatus, RunSummary};
 use temper_run::{Ending, Inputs, Place, RunDir};
 
@@ -27,6 +28,16 @@ pub fn execute(mut recipe: Recipe, common: &Common, command: &str) -> Result<Exi
     if let Some(seed) = common.seed {
         recipe.seed = seed;
     }
+    if let Some(dtype) = common.dtype {
+        recipe.dtype = match dtype {
+            Precision::F32 => Dtype::F32,
+            Precision::Bf16 => Dtype::Bf16,
+        };
+    }
+    if let Some(size) = &common.memory_budget {
+        let bytes: Bytes = size.parse().map_err(|e| CliError::message(format!("--memory-budget: {e}")))?;
+        recipe.memory_budget = Some(format!("{}B", bytes.0));
+    }
     commands::threads(common.threads)?;
     recipe.validate(&temper_score::known_types())?;
     if common.dry_run {
@@ -42,7 +53,9 @@ pub fn execute(mut recipe: Recipe, common: &Common, command: &str) -> Result<Exi
     let again = format!(
         "{command}{}{} --resume={}",
         common.set.iter().map(|set| format!(" --set '{set}'")).collect::<String>(),
-        common.seed.map(|seed| format!(" --seed {seed}")).unwrap_or_default(),
+        common.seed.map(|seed| format!(" --seed {seed}")).unwrap_or_default()
+            + &common.dtype.map(|dtype| format!(" --dtype {dtype}")).unwrap_or_default()
+            + &common.memory_budget.as_ref().map(|size| format!(" --memory-budget {size}")).unwrap_or_default(),
         dir.path.display()
     );
     eprintln!("Run directory: {}", dir.path.display());

@@ -18,7 +18,8 @@ pub fn sample(args: &SampleArgs) -> Result<ExitCode, CliError> {
     commands::threads(args.threads)?;
     let rows = temper_data::read_inputs(&args.input, false)?;
     let stop = interrupt::flag()?;
-    let loaded = commands::load(&args.model, &Lab::default(), stop)?;
+    let mut loaded = commands::load(&args.model, &Lab::default(), stop)?;
+    loaded.model.set_precision(args.dtype);
     let params = SamplingParams {
         temperature: if args.greedy { 0.0 } else { args.temperature as f32 },
         top_p: args.top_p as f32,
