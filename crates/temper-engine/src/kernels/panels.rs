@@ -190,6 +190,29 @@ impl<F: Real> Panels<F> {
         }
     }
 
+    /// As [`Panels::decode`], in pairs: rows `start..start + rows` of panel `panel`, `start` even.
+    pub fn decode_pairs(&self, panel: usize, start: usize, rows: usize, out: &mut [u32]) {
+        #[cfg(target_arch = "x86_64")]
+        if bf16_pairs() {
+            let range = (panel * self.k + start) * PANEL..(panel * self.k + start + rows) * PANEL;
+            let scales = |scales| Scales { values: self.scales(scales, panel), start, direction: self.direction };
+            match &self.store {
+                // SAFETY: the CPU has AVX-512 BF16.
+                Store::Int8 { codes, scales: s } => {
+                    return unsafe { x86::pairs_of_int8(&codes[range], &scales(s), out) };
+                }
+                // SAFETY: as above.
+                Store::Nf4 { codes, scales: s } => {
+                    return unsafe { x86::pairs_of_nf4(&codes[range.start / 2..range.end / 2], &scales(s), out) };
+                }
+                Store::Full(_) | Store::Bf16(_) => {}
+            }
+        }
+        let mut numbers = vec![F::ZERO; rows * PANEL];
+        self.decode(panel, start, &mut numbers);
+        bf16::of_rows(&numbers, PANEL, PANEL, PANEL, !rows.is_multiple_of(2), out);
+    }
+
     fn scales<'a>(&self, scales: &'a [f32], panel: usize) -> &'a [f32] {
         let count = scale_count(self.k, self.direction);
         &scales[panel * count..(panel + 1) * count]
@@ -237,6 +260,87 @@ impl<F: Real> Panels<F> {
             Store::Int8 { codes, scales } => codes.len() + 4 * scales.len(),
             Store::Nf4 { codes, scales } => codes.len() + 4 * scales.len(),
         }
+    }
+}
+
+/// Scales of a panel's rows from `start` on.
+#[cfg(target_arch = "x86_64")]
+struct Scales<'a> {
+    values: &'a [f32],
+    start: usize,
+    direction: Direction,
+}
+
+/// Decoding to pairs with the CPU's own rounding to bf16, which is that of [`Real::to_bf16`].
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+    use std::mem::transmute;
+
+    use super::{Direction, NF4, PANEL, SCALED, Scales};
+
+    impl Scales<'_> {
+        /// Of columns `16 half..` of the `row`-th row.
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn of(&self, row: usize, half: usize) -> __m512 {
+            let p = self.start + row;
+            match self.direction {
+                Direction::Forward => {
+                    let from = &self.values[p / SCALED * PANEL + 16 * half..][..16];
+                    // SAFETY: 16 numbers.
+                    unsafe { _mm512_loadu_ps(from.as_ptr()) }
+                }
+                Direction::Backward => _mm512_set1_ps(self.values[p]),
+            }
+        }
+    }
+
+    /// Writes the halves of rows `2 i` and `2 i + 1` (zeros after the last one) as pairs.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn pairs(rows: usize, out: &mut [u32], row: impl Fn(usize) -> [__m512; 2]) {
+        for (i, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+            let even = row(2 * i);
+            let odd = if 2 * i + 1 < rows { row(2 * i + 1) } else { [_mm512_setzero_ps(); 2] };
+            for half in 0..2 {
+                // SAFETY: 16 words to write; the types are 256 bits of anything.
+                unsafe {
+                    let low = transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(even[half]));
+                    let high = transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(odd[half]));
+                    let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
+                    let pair = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
+                    _mm512_storeu_epi32(out.as_mut_ptr().add(16 * half).cast(), pair);
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub fn pairs_of_int8(codes: &[i8], scales: &Scales, out: &mut [u32]) {
+        let rows = codes.as_chunks::<PANEL>().0;
+        pairs(rows.len(), out, |row| {
+            [0, 1].map(|half| {
+                // SAFETY: 16 codes.
+                let codes = unsafe { _mm_loadu_si128(rows[row][16 * half..].as_ptr().cast()) };
+                _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes)), scales.of(row, half))
+            })
+        });
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub fn pairs_of_nf4(codes: &[u8], scales: &Scales, out: &mut [u32]) {
+        let rows = codes.as_chunks::<16>().0;
+        // SAFETY: 16 numbers.
+        let values = unsafe { _mm512_loadu_ps(NF4.as_ptr()) };
+        pairs(rows.len(), out, |row| {
+            // SAFETY: 16 codes.
+            let codes = _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(rows[row].as_ptr().cast()) });
+            // The look-up takes the lower four bits.
+            let halves = [codes, _mm512_srli_epi32::<4>(codes)];
+            let scaled = |half: usize| _mm512_mul_ps(_mm512_permutexvar_ps(halves[half], values), scales.of(row, half));
+            [scaled(0), scaled(1)]
+        });
     }
 }
 

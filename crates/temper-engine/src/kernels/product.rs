@@ -182,11 +182,8 @@ pub fn packed<F: Real>(m: usize, a: &[F], a_row: usize, b: &Panels<F>, c: &mut [
         }),
         Operand::DecodedPairs => with_words::<F, _>(m * pairs, |words| {
             bf16::along_rows(a, a_row, b.k, words);
-            let mut numbers = [F::ZERO; 2 * INNER * PANEL];
             pieces(m, b, 2, words, pairs, c, c_row, load, |panel, start, piece: &mut [u32]| {
-                let rows = (2 * piece.len() / PANEL).min(b.k - start);
-                b.decode(panel, start, &mut numbers[..rows * PANEL]);
-                bf16::of_rows(&numbers[..rows * PANEL], PANEL, PANEL, PANEL, rows % 2 == 1, piece);
+                b.decode_pairs(panel, start, (2 * piece.len() / PANEL).min(b.k - start), piece);
             });
         }),
     }
