@@ -244,7 +244,8 @@ impl Run<'_> {
     fn check_memory(&self) -> Result<(), RunError> {
         let Some(config) = self.base.model.as_ref().map(Model::config) else { return Ok(()) };
         for (name, arm) in &self.recipe.arms {
-            for (number, stage) in arm.stages.iter().enumerate() {
+            let done = self.summary.arm(name).map_or(0, |arm| arm.stages.len());
+            for (number, stage) in arm.stages.iter().enumerate().skip(done) {
                 let StageData::Source(source) = stage.data() else { continue };
                 let rows = self.prepared.data.get(source).map(Vec::as_slice).unwrap_or_default();
                 let demand = Demand::of(stage, self.base.precision, config, &self.base.tokenizer, rows)?;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use temper_engine::{Model, ModelConfig};
 use temper_lab::World;
-use temper_recipe::{Lab, ModelRef};
+use temper_recipe::{Bytes, Lab, ModelRef};
 use temper_text::Tokenizer;
 use temper_train::{Cost, Progress, Resources, StageContext, StageStatus};
 
@@ -95,10 +95,26 @@ pub fn load_directory(dir: &Path) -> Result<Loaded, RunError> {
             dir.display()
         )));
     }
+    check_size(dir, &ModelConfig::load(dir)?, crate::machine::available_memory())?;
     let model = Model::load(dir)?;
     let tokenizer = Tokenizer::load(dir)?;
     check_fit(&model, &tokenizer, dir)?;
     Ok(Loaded { model, tokenizer, dir: dir.to_owned(), pretraining: Cost::default(), cached: false })
+}
+
+/// Refuses a model whose weights alone do not fit into the memory, before they are read.
+fn check_size(dir: &Path, config: &ModelConfig, available: Option<u64>) -> Result<(), RunError> {
+    let needed = 4 * config.num_params() as u64;
+    match available {
+        Some(available) if needed > available => Err(RunError::Other(format!(
+            "{}: the model's {} parameters take {} in f32, but there are only {} of memory. Use a smaller model or a machine with more memory",
+            dir.display(),
+            config.num_params(),
+            Bytes(needed),
+            Bytes(available)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn check_fit(model: &Model, tokenizer: &Tokenizer, dir: &Path) -> Result<(), RunError> {
@@ -193,4 +209,19 @@ pub(crate) fn lab_base(
     directory::write(&dir.join(COST_FILE), &serde_json::to_vec_pretty(&outcome.cost).map_err(RunError::json)?)?;
     let _ = fs::remove_dir_all(dir.join("state"));
     Ok(Resolve::Ready(Box::new(Loaded { model, tokenizer, dir, pretraining: outcome.cost, cached: false })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_larger_than_the_memory_is_refused() {
+        let config = ModelConfig::small(1000, 64, 2, 4, 2, 128);
+        let bytes = 4 * config.num_params() as u64;
+        let check = |available| check_size(Path::new("m"), &config, available);
+        assert!(check(None).is_ok() && check(Some(bytes)).is_ok());
+        let error = check(Some(bytes - 1)).unwrap_err().to_string();
+        assert!(error.contains("parameters take") && error.contains("a smaller model"), "{error}");
+    }
 }

@@ -76,7 +76,7 @@ fn a_killed_run_with_adapters_in_bf16_ends_with_the_same_bits() {
     scratch.ok(&[&eval[..], &["--set", "dtype=bf16"]].concat());
     let read = |name: &str| std::fs::read(scratch.path(name)).unwrap();
     assert!(read("e/familiar.jsonl") == read("straight/eval/familiar/hybrid-02-grpo.jsonl"));
-    until_finished(&scratch, LORA);
+    assert!(until_finished(&scratch, LORA) > 0);
     let killed = results(&scratch.path("killed"));
     for (name, bytes) in &bits {
         assert!(killed[name] == *bytes, "{name} differs");
