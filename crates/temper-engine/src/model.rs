@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::forward::{self, LayerView};
 use crate::kernels::panels::{Direction, Panels};
+use crate::memory::huge_pages;
 use crate::ops::embedding;
 use crate::ops::head::{Head, Rows};
 use crate::ops::rope::Table;
@@ -135,7 +136,9 @@ impl<F: Real> Model<F> {
     pub fn zeros(config: ModelConfig) -> Self {
         let tensors = layout(&config);
         let n = tensors.last().map_or(0, |t| t.range.end);
-        Self::with_params(config, tensors, vec![F::ZERO; n])
+        let params = vec![F::ZERO; n];
+        huge_pages(&params);
+        Self::with_params(config, tensors, params)
     }
 
     pub(crate) fn with_params(config: ModelConfig, tensors: Vec<TensorInfo>, params: Vec<F>) -> Self {
@@ -559,7 +562,9 @@ pub struct Grads<F = f32> {
 impl<F: Real> Grads<F> {
     /// Zero gradients for what `model` trains.
     pub fn zeros(model: &Model<F>) -> Self {
-        Grads { values: vec![F::default(); model.trainable().len()] }
+        let values = vec![F::default(); model.trainable().len()];
+        huge_pages(&values);
+        Grads { values }
     }
 
     /// Sets all to zero.

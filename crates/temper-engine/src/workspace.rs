@@ -1,5 +1,6 @@
 //! Buffers of a forward (and backward) pass, kept between calls.
 
+use crate::memory::huge_pages;
 use crate::ops::head;
 use crate::ops::linear::Operands;
 use crate::real::Real;
@@ -115,6 +116,10 @@ pub struct Workspace<F> {
 
 /// Makes `buffer` exactly `len` long; what it holds is unspecified.
 pub fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) {
+    if buffer.capacity() < len {
+        *buffer = vec![F::ZERO; len];
+        return huge_pages(buffer);
+    }
     buffer.resize(len, F::ZERO);
 }
 

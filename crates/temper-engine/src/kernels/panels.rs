@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::bf16;
 use super::tile::PANEL;
 use crate::Precision;
+use crate::memory::huge_pages;
 use crate::real::Real;
 use crate::simd::{bf16_pairs, simd};
 
@@ -106,6 +107,12 @@ impl<F: Real> Panels<F> {
             Format::Int8 => Store::Int8 { codes: vec![0; columns * k], scales: vec![0.0; scales] },
             Format::Nf4 => Store::Nf4 { codes: vec![0; columns / 2 * k], scales: vec![0.0; scales] },
         };
+        match &store {
+            Store::Full(data) => huge_pages(data),
+            Store::Bf16(data) => huge_pages(data),
+            Store::Int8 { codes, .. } => huge_pages(codes),
+            Store::Nf4 { codes, .. } => huge_pages(codes),
+        }
         Panels { k, n, direction, precision, store }
     }
 

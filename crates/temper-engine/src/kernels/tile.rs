@@ -153,13 +153,18 @@ pub unsafe fn tile_pairs(rows: usize, vectors: usize, t: &Tile<f32, u32>) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m512bh, __m512i, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
-        _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps,
-        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+        __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps,
+        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
     };
     use std::mem::transmute;
 
     use super::{LANES, Tile};
+
+    /// Rows up to which a tile fetches `B` ahead: decoding a few sequences reads every weight from memory.
+    const FEW: usize = 9;
+    /// How many steps ahead: several kilobytes.
+    const AHEAD: usize = 48;
 
     /// Columns of one 256-bit vector; a vector of [`LANES`] columns is two of them.
     const HALF: usize = LANES / 2;
@@ -229,7 +234,11 @@ mod x86 {
             for _ in 0..t.k {
                 let mut columns = [_mm512_setzero_ps(); VECTORS];
                 for v in 0..VECTORS {
-                    columns[v] = _mm512_loadu_ps(b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector));
+                    let from = b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector);
+                    columns[v] = _mm512_loadu_ps(from);
+                    if ROWS <= FEW {
+                        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * t.b_k).cast());
+                    }
                 }
                 for r in 0..ROWS {
                     let x = _mm512_set1_ps(*a.add(r * t.a_row));
@@ -265,7 +274,11 @@ mod x86 {
             for _ in 0..t.k {
                 let mut columns = [_mm512_setzero_si512(); VECTORS];
                 for v in 0..VECTORS {
-                    columns[v] = _mm512_loadu_epi32(b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector));
+                    let from = b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector);
+                    columns[v] = _mm512_loadu_epi32(from);
+                    if ROWS <= FEW {
+                        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * t.b_k).cast());
+                    }
                 }
                 for r in 0..ROWS {
                     let x = transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(r * t.a_row)));
