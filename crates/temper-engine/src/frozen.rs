@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 
 use crate::kernels::panels::{Direction, Format, Panels};
+use crate::memory::give_back;
 use crate::model::{TensorInfo, layout};
 use crate::weights::{Formats, ModelPanels, PackedWeights};
 use crate::{Frozen, Model, ModelConfig, Precision, Projection, Real};
@@ -103,15 +104,29 @@ impl<F: Real> Model<F> {
         Ok(model)
     }
 
-    /// Holds the matrices in `frozen` from now on and drops their f32 copy: then only an adapter can be trained.
+    /// Holds the matrices in `frozen` from now on and drops their f32 copy: then only an adapter can be trained. The copy's
+    /// memory goes back to the system matrix by matrix.
     pub fn freeze(&mut self, frozen: Frozen) {
-        let fetch = |tensor: &TensorInfo, out: &mut [F]| {
-            let from = self.tensors.iter().find(|t| t.name == tensor.name);
-            let from = from.unwrap_or_else(|| unreachable!("layouts have the same names"));
-            out.copy_from_slice(&self.tensor(from));
-            Ok::<(), Infallible>(())
+        let (config, precision) = (self.config.clone(), self.precision);
+        let place = |model: &Self, tensor: &TensorInfo| {
+            let from = model.tensors.iter().find(|t| t.name == tensor.name);
+            from.unwrap_or_else(|| unreachable!("layouts have the same names")).clone()
         };
-        let Ok(mut model) = Self::frozen_from(self.config.clone(), frozen, self.precision, fetch);
+        let made: Result<Self, Infallible> = if self.frozen.is_some() {
+            Self::frozen_from(config, frozen, precision, |tensor, out| {
+                out.copy_from_slice(&self.tensor(&place(self, tensor)));
+                Ok(())
+            })
+        } else {
+            let mut params = std::mem::take(&mut self.params);
+            Self::frozen_from(config, frozen, precision, |tensor, out| {
+                let from = &mut params[place(self, tensor).range];
+                out.copy_from_slice(from);
+                give_back(from);
+                Ok(())
+            })
+        };
+        let Ok(mut model) = made;
         model.set_adapter(self.take_adapter());
         model.set_checkpointing(self.checkpointing());
         *self = model;
@@ -153,6 +168,7 @@ impl<F: Real> Model<F> {
     /// Adds the adapter to the weights, `W += scale B A`, and takes it off. A frozen model becomes one in f32 again.
     pub fn merge_adapter(&mut self) {
         if self.frozen.is_some() {
+            self.backward_panels.clear();
             let mut model = Model::zeros(self.config.clone());
             for (to, from) in layout(&self.config).iter().zip(&self.tensors) {
                 model.params[to.range.clone()].copy_from_slice(&self.tensor(from));

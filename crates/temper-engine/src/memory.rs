@@ -304,6 +304,22 @@ pub(crate) fn huge_pages<T>(buffer: &[T]) {
     }
 }
 
+/// Gives the memory of numbers that nobody reads again back to the system; afterwards they are 0 or unchanged.
+pub(crate) fn give_back<F: crate::Real>(numbers: &mut [F]) {
+    #[cfg(target_os = "linux")]
+    {
+        let page = 4096;
+        let start = (numbers.as_ptr() as usize).next_multiple_of(page);
+        let end = (numbers.as_ptr() as usize + size_of_val(numbers)) / page * page;
+        if size_of_val(numbers) >= HUGE && end > start {
+            // SAFETY: whole pages inside a slice that is ours alone; they read as zeros afterwards, which every number may be.
+            unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = numbers;
+}
+
 /// Peak resident set size of this process in bytes (`VmHWM` of `/proc/self/status`, else `getrusage`); 0 if unknown.
 pub fn peak_memory_bytes() -> u64 {
     if let Ok(status) = std::fs::read_to_string("/proc/self/status")

@@ -225,9 +225,9 @@ impl Demand {
             merging: 0,
         };
         if frozen {
-            // One matrix at a time is unpacked beside the two models; the embedding is the largest.
+            // The weights packed for the forward, the merged model, and one matrix between the two; the embedding is the largest.
             let unpacked = config.num_params() + config.vocab_size * config.hidden_size;
-            let merged = needs.weights + needs.process + 4 * unpacked as u64;
+            let merged = (policy.weights + policy.packed / 2) as u64 + needs.process + 4 * unpacked as u64;
             needs.merging = merged.saturating_sub(needs.total());
         }
         needs

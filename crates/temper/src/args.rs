@@ -33,6 +33,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Measure the speed of training and sampling beside what the machine can do
     Bench(BenchArgs),
+    /// Merge a PEFT adapter (LoRA) into its base model
+    Merge(MergeArgs),
     /// Look at the lab: list its data, write it as JSONL, make its base model
     Lab(LabArgs),
 }
@@ -293,6 +295,22 @@ pub struct BenchCommon {
     /// Threads to use; by default all cores
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct MergeArgs {
+    /// The base: a Hugging Face directory, or `lab:base`
+    #[arg(long)]
+    pub model: String,
+    /// PEFT directory: `adapter_config.json` and `adapter_model.safetensors`
+    #[arg(long, value_name = "DIR")]
+    pub adapter: PathBuf,
+    /// Directory to write: the merged model in f32, with the base's tokenizer
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Print the result as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Bench(args) => commands::bench::bench(&args),
+        Command::Merge(args) => commands::merge::merge(&args),
         Command::Lab(args) => commands::lab::lab(&args),
     };
     match result {

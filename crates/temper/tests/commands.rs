@@ -86,6 +86,41 @@ fn the_lab_can_be_taken_along() {
     assert!(!scratch.path("y.jsonl").exists());
 }
 
+/// Merging what a stage trained into its base gives the stage's checkpoint, to the byte.
+#[test]
+fn an_adapter_and_its_base_merge_into_the_checkpoint() {
+    let scratch = Scratch::new();
+    scratch.base();
+    let recipe = "
+name: one
+seed: 3
+model: {path: base}
+data: {rows: {path: 'lab:demonstrations', rows: 20}}
+arms:
+  a:
+    stages:
+      - sft: {data: rows, max_steps: 2, batch_size: 4, learning_rate: 0.01, save_steps: 0, lora: {r: 4, alpha: 8}}
+";
+    scratch.write("one.yaml", recipe);
+    scratch.ok(&["run", "one.yaml", "--out", "r"]);
+    let checkpoint = scratch.path("r/arms/a/01-sft/checkpoint");
+    let adapter = checkpoint.join("adapter");
+    let adapter = adapter.to_str().unwrap();
+    let said = scratch.ok(&["merge", "--model", "base", "--adapter", adapter, "--out", "merged", "--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert!(said["tensors"].as_u64().unwrap() > 0 && said["digest"].as_str().unwrap().len() == 64, "{said}");
+    let weights = |dir: &std::path::Path| std::fs::read(dir.join("model.safetensors")).unwrap();
+    let merged = scratch.path("merged");
+    assert!(weights(&merged) == weights(&checkpoint) && weights(&merged) != weights(&scratch.path("base")));
+    assert!(merged.join("tokenizer.json").exists());
+    let again = scratch.refused(&["merge", "--model", "base", "--adapter", adapter, "--out", "merged"]);
+    assert!(again.contains("is not empty"), "{again}");
+    let wrong = scratch.refused(&["merge", "--model", "base", "--adapter", "base", "--out", "other"]);
+    assert!(wrong.contains("adapter_config.json"), "{wrong}");
+    let wrong = scratch.refused(&["merge", "--model", adapter, "--adapter", adapter, "--out", "other"]);
+    assert!(wrong.contains("config.json") && !scratch.path("other").exists(), "{wrong}");
+}
+
 #[test]
 fn bad_input_is_named_and_writes_nothing() {
     let scratch = Scratch::new();

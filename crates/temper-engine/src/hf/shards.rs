@@ -187,7 +187,7 @@ fn bad_index(index: &Path, found: String) -> HfError {
 fn no_weights(dir: &Path, file: PathBuf) -> HfError {
     let has = |name: &str| dir.join(name).exists();
     let hint = if has("adapter_config.json") {
-        "the directory holds a PEFT adapter: load its base model, and the adapter on it"
+        "the directory holds a PEFT adapter: give its base model, or merge the two with `temper merge`"
     } else if has("pytorch_model.bin") || has("pytorch_model.bin.index.json") {
         "the directory holds pickled weights, which are not read: save the model with save_pretrained to get safetensors"
     } else {

@@ -80,9 +80,7 @@ fn write(world: &World, name: &str, file: &Path) -> Result<usize, CliError> {
 
 fn base(out: &Path, args: &LabKnobs) -> Result<(), CliError> {
     let lab = knobs(args)?;
-    if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(CliError::message(format!("{} is not empty; choose another directory", out.display())));
-    }
+    commands::check_empty(out)?;
     let loaded = commands::load(temper_run::LAB_BASE, &lab, interrupt::flag()?)?;
     loaded.model.save(out)?;
     loaded.tokenizer.save(out)?;

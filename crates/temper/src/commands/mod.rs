@@ -5,6 +5,7 @@ pub mod compare;
 pub mod eval;
 pub mod lab;
 pub mod logprobs;
+pub mod merge;
 pub mod report;
 pub mod run;
 pub mod sample;
@@ -54,6 +55,14 @@ pub fn load(model: &str, lab: &Lab, stop: &AtomicBool) -> Result<Loaded, CliErro
         Resolve::Ready(loaded) => Ok(*loaded),
         Resolve::Interrupted => Err(CliError::message("interrupted; the same command goes on from the saved state")),
     }
+}
+
+/// Refuses a directory that holds something.
+pub fn check_empty(dir: &Path) -> Result<(), CliError> {
+    if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::message(format!("{} is not empty; choose another directory", dir.display())));
+    }
+    Ok(())
 }
 
 /// Writes a file beside its place and renames it; `fill` writes the content.
