@@ -21,7 +21,7 @@ pub fn block_rows() -> usize {
 
 /// As [`block_rows`], for a number of threads.
 pub fn block_rows_of(threads: usize) -> usize {
-    ROWS * (2 * threads).max(4)
+    ROWS * (4 * threads).max(4)
 }
 
 /// Calls `f` with ranges of at most `size` that cover `0..n`, in parallel.
