@@ -13,6 +13,8 @@ use crate::summary::{RunSummary, SUMMARY_FILE};
 /// The resolved recipe of a run, in its directory.
 pub const RECIPE_FILE: &str = "recipe.yaml";
 const IDENTITY_FILE: &str = "run.json";
+/// Held while a process works in the directory.
+const LOCK: &str = ".lock";
 
 /// What a run's directory says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,7 +82,7 @@ impl RunDir {
                 path.display()
             )));
         }
-        if fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+        if !begun_only(&path) {
             return Err(RunError::Occupied(format!(
                 "{} is not empty and holds no run of Temper. Choose another directory with --out; nothing was written",
                 path.display()
@@ -125,6 +127,14 @@ impl RunDir {
     }
 }
 
+/// Whether a directory holds nothing, or only what a run leaves that was killed before its identity was written.
+fn begun_only(path: &Path) -> bool {
+    let ours = |name: &str| name == LOCK || [RECIPE_FILE, IDENTITY_FILE].iter().any(|file| name.starts_with(file));
+    let Ok(entries) = fs::read_dir(path) else { return true };
+    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.is_empty() || (names.iter().any(|name| name == LOCK) && names.iter().all(|name| ours(name)))
+}
+
 fn read_identity(path: &Path) -> Result<Option<Identity>, RunError> {
     let file = path.join(IDENTITY_FILE);
     match fs::read(&file) {
@@ -161,7 +171,7 @@ fn newest_unfinished(recipe: &Recipe) -> Result<PathBuf, RunError> {
 }
 
 fn lock(path: &Path) -> Result<File, RunError> {
-    let file = path.join(".lock");
+    let file = path.join(LOCK);
     let lock = File::create(&file).map_err(|e| RunError::io(&file, e))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -213,6 +223,19 @@ mod tests {
         let other = Recipe { seed: 5, ..recipe.clone() };
         let error = RunDir::open(&other, &Place::Resume(Some(path))).unwrap_err().to_string();
         assert!(error.contains("another recipe"), "{error}");
+    }
+
+    #[test]
+    fn a_run_killed_in_its_first_moment_may_be_begun_again() {
+        let out = tempfile::tempdir().unwrap();
+        let place = Place::New(Some(out.path().to_owned()));
+        for name in [LOCK, "recipe.yaml", "run.json.tmp"] {
+            fs::write(out.path().join(name), "half").unwrap();
+        }
+        drop(RunDir::open(&recipe(out.path()), &place).unwrap());
+        fs::remove_file(out.path().join(IDENTITY_FILE)).unwrap();
+        fs::write(out.path().join("thesis.tex"), "x").unwrap();
+        assert!(RunDir::open(&recipe(out.path()), &place).is_err());
     }
 
     #[test]
