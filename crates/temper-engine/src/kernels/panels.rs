@@ -197,7 +197,8 @@ impl<F: Real> Panels<F> {
         }
     }
 
-    /// As [`Panels::decode`], in pairs: rows `start..start + rows` of panel `panel`, `start` even.
+    /// As [`Panels::decode`], in pairs, for [`Operand::DecodedPairs`]: rows `start..start + rows` of panel `panel`, `start`
+    /// even.
     pub fn decode_pairs(&self, panel: usize, start: usize, rows: usize, out: &mut [u32]) {
         #[cfg(target_arch = "x86_64")]
         if bf16_pairs() {
@@ -215,9 +216,10 @@ impl<F: Real> Panels<F> {
                 Store::Full(_) | Store::Bf16(_) => {}
             }
         }
-        let mut numbers = vec![F::ZERO; rows * PANEL];
-        self.decode(panel, start, &mut numbers);
-        bf16::of_rows(&numbers, PANEL, PANEL, PANEL, !rows.is_multiple_of(2), out);
+        unreachable!(
+            "only int8 and NF4 are decoded to pairs, with AVX-512 BF16: {panel}, {start}, {rows}, {}",
+            out.len()
+        );
     }
 
     fn scales<'a>(&self, scales: &'a [f32], panel: usize) -> &'a [f32] {

@@ -153,9 +153,9 @@ pub unsafe fn tile_pairs(rows: usize, vectors: usize, t: &Tile<f32, u32>) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
+        __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
         _mm256_setzero_ps, _mm256_storeu_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps,
-        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
     use std::mem::transmute;
 
@@ -217,86 +217,73 @@ mod x86 {
         }
     }
 
-    #[allow(clippy::needless_range_loop)]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn block<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32>) {
-        let mut sum = [[_mm512_setzero_ps(); VECTORS]; ROWS];
-        // SAFETY: the addresses are valid by the caller's promise.
-        unsafe {
-            if t.load {
-                for r in 0..ROWS {
-                    for v in 0..VECTORS {
-                        sum[r][v] = _mm512_loadu_ps(t.c.add(r * t.c_row + v * LANES));
+    /// The loop of a 512-bit tile, given how a vector of `B` and a repeated element of `A` are read and how both are
+    /// multiplied and added to a sum.
+    macro_rules! register_tile {
+        ($name:ident, $element:ty, $features:literal, $zero:expr,
+         |$b:ident| $load:expr, |$a:ident| $repeat:expr, |$x:ident, $y:ident, $sum:ident| $add:expr) => {
+            #[allow(clippy::needless_range_loop)]
+            #[target_feature(enable = $features)]
+            unsafe fn $name<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32, $element>) {
+                let mut sum = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+                // SAFETY: the addresses are valid by the caller's promise.
+                unsafe {
+                    if t.load {
+                        for r in 0..ROWS {
+                            for v in 0..VECTORS {
+                                sum[r][v] = _mm512_loadu_ps(t.c.add(r * t.c_row + v * LANES));
+                            }
+                        }
+                    }
+                    let (mut a, mut b) = (t.a, t.b);
+                    for _ in 0..t.k {
+                        let mut columns = [$zero; VECTORS];
+                        for v in 0..VECTORS {
+                            let $b = b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector);
+                            columns[v] = $load;
+                            if ROWS <= FEW {
+                                _mm_prefetch::<_MM_HINT_T0>($b.wrapping_add(AHEAD * t.b_k).cast());
+                            }
+                        }
+                        for r in 0..ROWS {
+                            let $a = a.add(r * t.a_row);
+                            let $x = $repeat;
+                            for v in 0..VECTORS {
+                                let ($y, $sum) = (columns[v], sum[r][v]);
+                                sum[r][v] = $add;
+                            }
+                        }
+                        a = a.add(t.a_k);
+                        b = b.add(t.b_k);
+                    }
+                    for r in 0..ROWS {
+                        for v in 0..VECTORS {
+                            _mm512_storeu_ps(t.c.add(r * t.c_row + v * LANES), sum[r][v]);
+                        }
                     }
                 }
             }
-            let (mut a, mut b) = (t.a, t.b);
-            for _ in 0..t.k {
-                let mut columns = [_mm512_setzero_ps(); VECTORS];
-                for v in 0..VECTORS {
-                    let from = b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector);
-                    columns[v] = _mm512_loadu_ps(from);
-                    if ROWS <= FEW {
-                        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * t.b_k).cast());
-                    }
-                }
-                for r in 0..ROWS {
-                    let x = _mm512_set1_ps(*a.add(r * t.a_row));
-                    for v in 0..VECTORS {
-                        sum[r][v] = _mm512_fmadd_ps(x, columns[v], sum[r][v]);
-                    }
-                }
-                a = a.add(t.a_k);
-                b = b.add(t.b_k);
-            }
-            for r in 0..ROWS {
-                for v in 0..VECTORS {
-                    _mm512_storeu_ps(t.c.add(r * t.c_row + v * LANES), sum[r][v]);
-                }
-            }
-        }
+        };
     }
 
-    #[allow(clippy::needless_range_loop)]
-    #[target_feature(enable = "avx512f,avx512bf16")]
-    unsafe fn pair_block<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32, u32>) {
-        let mut sum = [[_mm512_setzero_ps(); VECTORS]; ROWS];
-        // SAFETY: the addresses are valid by the caller's promise; both vector types are 512 bits of anything.
-        unsafe {
-            if t.load {
-                for r in 0..ROWS {
-                    for v in 0..VECTORS {
-                        sum[r][v] = _mm512_loadu_ps(t.c.add(r * t.c_row + v * LANES));
-                    }
-                }
-            }
-            let (mut a, mut b) = (t.a.cast::<i32>(), t.b.cast::<i32>());
-            for _ in 0..t.k {
-                let mut columns = [_mm512_setzero_si512(); VECTORS];
-                for v in 0..VECTORS {
-                    let from = b.add((v / 2) * t.b_panel + (v % 2) * t.b_vector);
-                    columns[v] = _mm512_loadu_epi32(from);
-                    if ROWS <= FEW {
-                        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * t.b_k).cast());
-                    }
-                }
-                for r in 0..ROWS {
-                    let x = transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(r * t.a_row)));
-                    for v in 0..VECTORS {
-                        let column = transmute::<__m512i, __m512bh>(columns[v]);
-                        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, column);
-                    }
-                }
-                a = a.add(t.a_k);
-                b = b.add(t.b_k);
-            }
-            for r in 0..ROWS {
-                for v in 0..VECTORS {
-                    _mm512_storeu_ps(t.c.add(r * t.c_row + v * LANES), sum[r][v]);
-                }
-            }
-        }
-    }
+    register_tile!(
+        block,
+        f32,
+        "avx512f",
+        _mm512_setzero_ps(),
+        |b| _mm512_loadu_ps(b),
+        |a| _mm512_set1_ps(*a),
+        |x, y, sum| _mm512_fmadd_ps(x, y, sum)
+    );
+    register_tile!(
+        pair_block,
+        u32,
+        "avx512f,avx512bf16",
+        transmute::<__m512, __m512bh>(_mm512_setzero_ps()),
+        |b| transmute::<__m512i, __m512bh>(_mm512_loadu_epi32(b.cast())),
+        |a| transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a as i32)),
+        |x, y, sum| _mm512_dpbf16_ps(sum, x, y)
+    );
 
     macro_rules! choose {
         ($block:ident, $rows:expr, $vectors:expr, $t:expr, $(($v:literal: $($r:literal)*))*) => {
