@@ -137,8 +137,8 @@ fn compared(row: &Row) -> String {
     let text = match &row.prompt {
         Prompt::Text(text) if text.is_empty() => row.completion.clone().unwrap_or_default(),
         Prompt::Text(text) => text.clone(),
-        Prompt::Chat(turns) => {
-            let said = turns.iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
+        Prompt::Chat(dialogue) => {
+            let said = dialogue.messages.iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
             said.collect::<Vec<_>>().join("\n")
         }
     };

@@ -173,15 +173,17 @@ impl<'a> Reader<'a> {
                     "Set `chat: true`, or put the message into `template`",
                 ));
             }
-            (Prompt::Chat(turns), Some(_)) if turns.first().is_some_and(|first| first.role == "system") => {
+            (Prompt::Chat(dialogue), Some(_))
+                if dialogue.messages.first().is_some_and(|first| first.role == "system") =>
+            {
                 return Err(place.error(
                     "the data source has a `system` message, and the row has its own",
                     "Remove one of the two",
                 ));
             }
-            (Prompt::Chat(mut turns), Some(system)) => {
-                turns.insert(0, Message::system(system.as_str()));
-                Prompt::Chat(turns)
+            (Prompt::Chat(mut dialogue), Some(system)) => {
+                dialogue.messages.insert(0, Message::system(system.as_str()));
+                Prompt::Chat(dialogue)
             }
         };
         Ok(Parts { prompt, ..parts })

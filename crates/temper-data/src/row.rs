@@ -43,9 +43,7 @@ impl Row {
             (prompt, completion) => {
                 let prompt = match prompt {
                     Prompt::Text(text) => Value::from(text.as_str()),
-                    Prompt::Chat(turns) => {
-                        turns.iter().map(|m| serde_json::json!({"role": m.role, "content": m.content})).collect()
-                    }
+                    Prompt::Chat(dialogue) => serde_json::json!(dialogue.messages),
                 };
                 out.insert("prompt".into(), prompt);
                 if let Some(completion) = completion {

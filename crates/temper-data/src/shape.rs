@@ -101,7 +101,7 @@ fn asked(name: &str, value: &Value, place: Place) -> Result<Prompt, DataError> {
             Err(place.field(name, "the prompt is empty", "Fill it in, or leave the row out"))
         }
         Value::String(text) => Ok(Prompt::Text(text.clone())),
-        Value::Array(_) => Ok(Prompt::Chat(turns(name, value, place)?)),
+        Value::Array(_) => Ok(Prompt::chat(turns(name, value, place)?)),
         _ => Err(place.wrong_type(name, value, "a text or a list of turns {role, content}", "Correct the row")),
     }
 }
@@ -116,7 +116,7 @@ fn dialogue(name: &str, value: &Value, place: Place) -> Result<Parts, DataError>
     if messages.is_empty() {
         return Err(place.field(name, "nothing comes before the assistant's turn", "Add the user's turn before it"));
     }
-    Ok(Parts { prompt: Prompt::Chat(messages), completion })
+    Ok(Parts { prompt: Prompt::chat(messages), completion })
 }
 
 fn learned_text(name: &str, value: &Value, place: Place) -> Result<Parts, DataError> {
@@ -165,7 +165,7 @@ fn other_shapes(fields: &Map<String, Value>, place: Place) -> Result<Parts, Data
         let completion = Some(text("output", output)?);
         return Ok(match fields.get("system") {
             Some(Value::String(system)) if !system.is_empty() => Parts {
-                prompt: Prompt::Chat(vec![Message::system(system.as_str()), Message::user(prompt)]),
+                prompt: Prompt::chat(vec![Message::system(system.as_str()), Message::user(prompt)]),
                 completion,
             },
             _ => Parts::text(&prompt, completion),

@@ -100,7 +100,7 @@ fn dialogues_split_before_the_assistants_last_turn() {
         Message::assistant("<think>\nt\n</think>\n\nc"),
         Message::user("d"),
     ];
-    assert_eq!((row.prompt.clone(), row.completion.as_deref()), (Prompt::Chat(turns), Some("e")));
+    assert_eq!((row.prompt.clone(), row.completion.as_deref()), (Prompt::chat(turns), Some("e")));
     let open = &rows("d.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", json!({}))[0];
     assert_eq!((open.prompt.clone(), open.completion.clone()), (Prompt::user("a"), None));
 }
@@ -124,7 +124,7 @@ fn columns_templates_and_system() {
     let text = "{\"question\": \"1+1?\", \"answer\": \"is 2\\n#### 2\", \"key\": 9}";
     let keys = json!({"columns": {"prompt": "question", "completion": "answer", "id": "key"}, "system": "be brief"});
     let row = rows("d.jsonl", text, keys).remove(0);
-    assert_eq!(row.prompt, Prompt::Chat(vec![Message::system("be brief"), Message::user("1+1?")]));
+    assert_eq!(row.prompt, Prompt::chat(vec![Message::system("be brief"), Message::user("1+1?")]));
     assert_eq!((row.completion.as_deref(), row.id.as_str()), (Some("is 2\n#### 2"), "9"));
     assert_eq!(row.fields["answer"], "is 2\n#### 2");
 
@@ -248,7 +248,7 @@ fn inputs_of_the_command_line() {
     let kinds: Vec<InputKind> = inputs.iter().map(|i| i.kind).collect();
     assert_eq!(kinds, [InputKind::Text, InputKind::Messages, InputKind::Prompt]);
     assert_eq!(inputs[0].prompt, Prompt::Text("t".into()));
-    assert_eq!(inputs[1].prompt, Prompt::Chat(vec![Message::user("a"), Message::assistant("b")]));
+    assert_eq!(inputs[1].prompt, Prompt::chat(vec![Message::user("a"), Message::assistant("b")]));
     assert_eq!((inputs[2].prompt.clone(), inputs[2].fields["tag"].clone()), (Prompt::user("p"), json!(1)));
     assert_eq!(read_inputs(&path, false).unwrap()[2].prompt, Prompt::Text("p".into()));
     let failed = |text: &str| read_inputs(&folder.write("in.jsonl", text), true).unwrap_err().to_string();
