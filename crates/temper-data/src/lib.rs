@@ -21,6 +21,6 @@ pub use error::DataError;
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakKind, leaks};
 pub use order::order;
-pub use read::read;
-pub use row::Row;
+pub use read::{Rows, read};
+pub use row::{Row, Step};
 pub use select::select;

@@ -20,6 +20,9 @@ pub(crate) struct Record {
 /// Gets each record in turn; breaks when no more are wanted.
 pub(crate) type Visit<'a> = dyn FnMut(Record) -> Result<ControlFlow<()>, DataError> + 'a;
 
+/// shim
+pub(crate) type Records = std::vec::IntoIter<Result<Record, DataError>>;
+
 /// A known file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -65,6 +68,17 @@ impl Format {
             };
             Place::file(shown).error(format!("{what}; known are {}", Self::NAMES), remedy)
         })
+    }
+
+    /// shim
+    pub fn records(self, path: &Path, headerless: bool) -> Result<Records, DataError> {
+        let mut all = Vec::new();
+        let end = self.read(path, headerless, &mut |record| {
+            all.push(Ok(record));
+            Ok(ControlFlow::Continue(()))
+        });
+        all.extend(end.err().map(Err));
+        Ok(all.into_iter())
     }
 
     /// Visits the records of a file. `headerless`: the first line of a CSV or TSV file is a row, and the columns are called
