@@ -8,7 +8,6 @@ use crate::template::Template;
 use crate::{DataError, Row, filter};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use temper_recipe::{Columns, DataSource};
 use temper_text::{Message, Prompt};
@@ -80,7 +79,8 @@ impl<'a> Reader<'a> {
     fn file(&mut self, file: &File) -> Result<(), DataError> {
         let shown: Arc<str> = file.path.display().to_string().into();
         let before = self.seen;
-        file.format.read(&file.path, self.headerless, &mut |record| {
+        for record in file.format.records(&file.path, self.headerless)? {
+            let record = record?;
             self.seen += 1;
             if self.keeps(&record.fields) {
                 self.kept += 1;
@@ -88,8 +88,10 @@ impl<'a> Reader<'a> {
                     self.row(&shown, &file.name, record)?;
                 }
             }
-            Ok(if self.full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
+            if self.full() {
+                break;
+            }
+        }
         if self.seen == before {
             return Err(Place::file(&shown).error("the file has no rows", "Name a file with rows, or leave it out"));
         }
