@@ -3,7 +3,6 @@
 use crate::error::Place;
 use crate::{DataError, shape, source};
 use serde_json::{Map, Value};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use temper_text::Prompt;
@@ -51,12 +50,12 @@ pub fn read_inputs(path: &Path, chat: bool) -> Result<Vec<Input>, DataError> {
     let mut seen = String::new();
     for file in source::files(&path.to_string_lossy())? {
         let shown: Arc<str> = file.path.display().to_string().into();
-        file.format.read(&file.path, false, &mut |record| {
+        for record in file.format.records(&file.path, false)? {
+            let record = record?;
             let place = Place::line(&shown, record.line);
             let (kind, prompt) = input(&record.fields, chat, place)?;
             inputs.push(Input { file: shown.clone(), line: record.line, kind, prompt, fields: record.fields });
-            Ok(ControlFlow::Continue(()))
-        })?;
+        }
         seen = shown.to_string();
     }
     if inputs.is_empty() {

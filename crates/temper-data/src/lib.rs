@@ -18,6 +18,7 @@ mod source;
 mod template;
 
 pub use error::DataError;
+pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakKind, leaks};
 pub use order::order;

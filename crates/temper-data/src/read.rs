@@ -55,6 +55,7 @@ pub struct Rows {
     /// Values of the filter's fields in rows that were not kept, for the message when none was.
     others: BTreeMap<String, BTreeSet<String>>,
     ids: HashSet<u64>,
+    notes: Vec<String>,
 }
 
 /// The file that is being read.
@@ -88,7 +89,13 @@ impl Rows {
             ended: false,
             others: BTreeMap::new(),
             ids: HashSet::new(),
+            notes: Vec::new(),
         })
+    }
+
+    /// What the files that were read to their end changed or left out, in sentences to show.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The next record that `filter` and `skip` keep, with its file.
@@ -123,6 +130,8 @@ impl Rows {
                 }
                 None => {
                     let (shown, empty) = (current.shown.clone(), current.empty);
+                    let said = current.records.notes().into_iter().map(|note| format!("{shown}: {note}"));
+                    self.notes.extend(said);
                     self.current = None;
                     if empty {
                         let remedy = "Name a file with rows, or leave it out";
