@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// Members of a turn that hold its reasoning apart from its content.
-const REASONING: [&str; 2] = ["reasoning_content", "thinking"];
+pub(crate) const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
 /// One turn of a dialogue.
 ///
@@ -57,12 +57,25 @@ impl Message {
         REASONING.iter().find_map(|name| self.more.get(*name)?.as_str()).filter(|text| !text.trim().is_empty())
     }
 
-    /// What was said, with a reasoning that is held apart in think tags before the content.
+    /// What was said, with a reasoning that is held apart in think tags before the content. Of a content in parts, the texts
+    /// one after the other.
     pub fn text(&self) -> Cow<'_, str> {
+        let content = match self.more.get("content") {
+            Some(Value::Array(parts)) => {
+                Cow::Owned(parts.iter().filter_map(|part| part.get("text")?.as_str()).collect::<String>())
+            }
+            _ => Cow::Borrowed(self.content.as_str()),
+        };
         match self.reasoning() {
-            None => Cow::Borrowed(&self.content),
-            Some(reasoning) => Cow::Owned(thinking::join(reasoning, &self.content)),
+            None => content,
+            Some(reasoning) => Cow::Owned(thinking::join(reasoning, &content)),
         }
+    }
+
+    /// The names of the functions that the turn calls.
+    pub fn calls(&self) -> Vec<&str> {
+        let calls = self.more.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+        calls.map(|call| call.get("function").unwrap_or(call)["name"].as_str().unwrap_or_default()).collect()
     }
 
     /// The turn as a chat template gets it: without the mark of whether it is learned.
@@ -98,13 +111,16 @@ impl TryFrom<Map<String, Value>> for Message {
             return Err("a turn has no `role` that is a text");
         };
         let content = match more.get("content") {
-            Some(Value::Null) => String::new(),
             Some(Value::String(text)) => {
                 let text = text.clone();
                 more.shift_remove("content");
                 text
             }
-            _ => String::new(),
+            Some(_) => String::new(),
+            None => {
+                more.insert("content".into(), Value::Null);
+                String::new()
+            }
         };
         let mut train = None;
         for name in ["train", "loss", "weight"] {
