@@ -84,7 +84,7 @@ fn input(fields: &Map<String, Value>, chat: bool, place: Place) -> Result<(Input
         (InputKind::Text, Value::String(text)) => Prompt::Text(text.clone()),
         (InputKind::Prompt, Value::String(text)) if chat => Prompt::user(text.as_str()),
         (InputKind::Prompt, Value::String(text)) => Prompt::Text(text.clone()),
-        (InputKind::Messages | InputKind::Prompt, value) => Prompt::Chat(shape::turns(name, value, place)?),
+        (InputKind::Messages | InputKind::Prompt, value) => Prompt::chat(shape::turns(name, value, place)?),
         (InputKind::Text, value) => return Err(place.wrong_type(name, value, "a text", "Correct the row")),
     };
     Ok((kind, prompt))

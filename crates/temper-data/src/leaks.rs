@@ -135,10 +135,10 @@ impl Grams {
 /// The text of a row that is compared, in lower case.
 fn compared(row: &Row) -> String {
     let text = match &row.prompt {
-        Prompt::Text(text) if text.is_empty() => row.completion.clone().unwrap_or_default(),
+        Prompt::Text(text) if text.is_empty() => row.said(),
         Prompt::Text(text) => text.clone(),
-        Prompt::Chat(turns) => {
-            let said = turns.iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
+        Prompt::Chat(dialogue) => {
+            let said = dialogue.messages.iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
             said.collect::<Vec<_>>().join("\n")
         }
     };
@@ -190,8 +190,7 @@ mod tests {
             line: i + 1,
             id: i.to_string(),
             prompt: Prompt::user(*text),
-            completion: None,
-            fields: Default::default(),
+            ..Row::default()
         };
         texts.iter().enumerate().map(row).collect()
     }

@@ -5,7 +5,7 @@
 
 use crate::error::excerpt;
 use crate::turn::TurnEnd;
-use crate::{Message, Prompt, TextError, Tokenizer, thinking};
+use crate::{Dialogue, Prompt, TextError, Tokenizer, thinking};
 
 /// A prompt as the model sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +68,8 @@ impl Tokenizer {
                 }
                 (ids, text.clone())
             }
-            Prompt::Chat(messages) => {
-                let text = self.render(messages, true)?;
+            Prompt::Chat(dialogue) => {
+                let text = self.render(&dialogue.messages, &dialogue.variables, true)?;
                 let ids = self.ids(&text, false)?;
                 self.check_bos(&ids, "prompt", &text)?;
                 (ids, text)
@@ -83,8 +83,8 @@ impl Tokenizer {
     ///
     /// # Errors
     /// There is no chat template or it refuses the dialogue; double BOS.
-    pub fn encode_messages(&self, messages: &[Message]) -> Result<Vec<u32>, TextError> {
-        let text = self.render(messages, false)?;
+    pub fn encode_dialogue(&self, dialogue: &Dialogue) -> Result<Vec<u32>, TextError> {
+        let text = self.render(&dialogue.messages, &dialogue.variables, false)?;
         let ids = self.ids(&text, false)?;
         self.check_bos(&ids, "dialogue", &text)?;
         Ok(ids)

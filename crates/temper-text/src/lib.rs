@@ -19,5 +19,5 @@ mod turn;
 pub use chat::ChatTemplate;
 pub use error::TextError;
 pub use example::{EncodedPrompt, Example};
-pub use message::{Message, Prompt};
+pub use message::{Completion, Dialogue, Message, Prompt};
 pub use tokenizer::Tokenizer;

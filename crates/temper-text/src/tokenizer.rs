@@ -224,14 +224,19 @@ impl Tokenizer {
     }
 
     /// A dialogue as the text that the model sees, as `apply_chat_template(…, tokenize=False)` of `transformers` gives it.
+    /// `variables` are those of [`Dialogue`](crate::Dialogue).
     ///
     /// # Errors
     /// There is no chat template, or it refuses the dialogue.
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TextError> {
+    pub fn render(
+        &self,
+        messages: &[Message],
+        variables: &Map<String, Value>,
+        add_generation_prompt: bool,
+    ) -> Result<String, TextError> {
         let template =
             self.template.as_ref().ok_or_else(|| TextError::NoChatTemplate { dir: self.files.dir.clone() })?;
-        let messages = messages.iter().map(|m| serde_json::json!({"role": m.role, "content": m.content}));
-        template.render(&messages.collect(), add_generation_prompt, &Map::new())
+        template.render(&messages.iter().map(Message::to_template).collect(), add_generation_prompt, variables)
     }
 
     /// SHA-256 in hexadecimal of the tokenizer's files: their names, lengths and bytes.

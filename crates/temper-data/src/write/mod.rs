@@ -8,7 +8,6 @@ use crate::DataError;
 use crate::error::Place;
 use crate::formats::{Compression, Format};
 use serde_json::{Map, Value};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
@@ -156,6 +155,7 @@ fn unwritable(place: Place, error: &io::Error) -> DataError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     fn row() -> Map<String, Value> {
         [("text".to_owned(), Value::from("x".repeat(1000)))].into_iter().collect()
