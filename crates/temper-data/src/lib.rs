@@ -1,5 +1,5 @@
-//! Rows of data from files: JSONL, JSON, CSV and TSV; column maps, templates and filters; order; leaks between training
-//! rows and held-out items.
+//! Rows of data from and to files: JSONL, JSON, CSV and TSV, also compressed, Parquet and Arrow; column maps, templates and
+//! filters; order; leaks between training rows and held-out items.
 //!
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
@@ -16,6 +16,7 @@ mod select;
 mod shape;
 mod source;
 mod template;
+mod write;
 
 pub use error::DataError;
 pub use formats::{Record, Records};
@@ -25,3 +26,4 @@ pub use order::order;
 pub use read::{Rows, read};
 pub use row::{Row, Step};
 pub use select::select;
+pub use write::{Writer, Written};

@@ -35,7 +35,8 @@ pub(crate) fn parquet(path: &Path, shown: String, notes: Notes) -> Result<Rows, 
     Ok(Box::new(Columns::new(Box::new(batches), shown, notes)))
 }
 
-/// Opens an Arrow file, or a stream as `datasets.save_to_disk` writes it.
+/// Opens an Arrow file, or a stream as `datasets.save_to_disk` writes it. Buffers that are compressed inside are an error: the
+/// library reserves whatever memory a damaged one asks for, and the process would end.
 pub(crate) fn ipc(path: &Path, shown: String, notes: Notes) -> Result<Rows, DataError> {
     const STREAM: [u8; 4] = [0xff; 4];
     const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
@@ -84,9 +85,12 @@ fn other(head: &[u8], known: Option<(&str, &str)>, expected: &str, place: Place)
 }
 
 fn damaged(place: Place, why: &str) -> DataError {
-    let remedy = match why.contains("Disabled feature") {
-        true => "Write the file with zstd, snappy, gzip or LZ4 compression",
-        false => "The file is damaged or cut off; copy or write it anew",
+    let remedy = if why.contains("Disabled feature") {
+        "Write the file with zstd, snappy, gzip or LZ4 compression"
+    } else if why.contains("decompression requires") {
+        "Write the file without compression, or as Parquet"
+    } else {
+        "The file is damaged or cut off; copy or write it anew"
     };
     place.error(format!("cannot read the file: {why}"), remedy)
 }

@@ -179,8 +179,10 @@ impl Elements {
             Some(_) if self.read > 0 => return Err(wrong(walker, shown, "expected `,` or `]`")),
             _ => {}
         }
-        if walker.peek(shown)?.is_none() {
-            return Err(wrong(walker, shown, early));
+        match walker.peek(shown)? {
+            None => return Err(wrong(walker, shown, early)),
+            Some(b',' | b':' | b'}') => return Err(wrong(walker, shown, "expected a row")),
+            Some(_) => {}
         }
         let (line, column) = (walker.line, walker.column);
         walker.value(shown, &mut self.bytes)?;

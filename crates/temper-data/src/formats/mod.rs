@@ -154,7 +154,7 @@ impl Format {
                     "Name it after both, such as `data.jsonl.gz`; Parquet and Arrow files compress inside"
                 }
                 ".zip" | ".xz" | ".bz2" | ".7z" | ".tar" => "Unpack it first",
-                ".feather" => "Name it `.arrow`, which is the same format",
+                ".feather" => "Write it as Parquet: `pandas.read_feather(FILE).to_parquet(NEW)`",
                 _ => "Rename or convert it",
             };
             Place::file(shown).error(format!("{what}; known are {}", Self::NAMES), remedy)
