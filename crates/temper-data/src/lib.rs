@@ -4,9 +4,11 @@
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
 
+mod decontaminate;
 mod error;
 mod filter;
 mod formats;
+mod grams;
 mod inputs;
 mod leaks;
 mod near;
@@ -19,6 +21,7 @@ mod source;
 mod template;
 mod units;
 
+pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
 pub use error::DataError;
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakKind, leaks};
