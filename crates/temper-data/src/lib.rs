@@ -5,6 +5,7 @@
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
 
 mod decontaminate;
+mod edits;
 mod error;
 mod filter;
 mod formats;
@@ -24,7 +25,7 @@ mod units;
 pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
 pub use error::DataError;
 pub use inputs::{Input, InputKind, read_inputs};
-pub use leaks::{Leak, LeakKind, leaks};
+pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
 pub use near::{Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
 pub use order::order;
 pub use read::read;
