@@ -52,35 +52,50 @@ pub struct Hit {
     at: (usize, usize),
 }
 
+/// A set while its items are read.
+#[derive(Default)]
+struct Gathered {
+    name: String,
+    items: Vec<Arc<str>>,
+    /// The distinct n-grams of each item.
+    grams: Vec<Vec<u64>>,
+    /// The hash of each item that is not empty.
+    wholes: Vec<Option<u64>>,
+}
+
+impl Set {
+    fn new(gathered: Gathered) -> Self {
+        let holders = Holders::new(&gathered.grams);
+        let mut whole: HashedMap<Vec<u32>> = HashedMap::default();
+        let mut compared_whole = 0;
+        for (item, hash) in gathered.wholes.iter().enumerate() {
+            if let (0, Some(hash)) = (holders.counted[item], hash) {
+                whole.entry(*hash).or_default().push(item as u32);
+                compared_whole += 1;
+            }
+        }
+        Self { name: gathered.name.into(), items: gathered.items, holders, whole, compared_whole }
+    }
+}
+
 impl EvalIndex {
     /// `items` are the name of the evaluation set, the item's id or place, and its text; n-grams are `n` words long (or 13/8
     /// as many characters, in scripts without spaces), at least one.
     pub fn new<'a>(n: usize, items: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
         let n = n.max(1);
-        let mut sets: Vec<(&str, Vec<Arc<str>>, Vec<Units>)> = Vec::new();
+        let mut sets: Vec<Gathered> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         for (name, id, text) in items {
             let at = *known.entry(name).or_insert_with(|| {
-                sets.push((name, Vec::new(), Vec::new()));
+                sets.push(Gathered { name: name.into(), ..Default::default() });
                 sets.len() - 1
             });
-            sets[at].1.push(id.into());
-            sets[at].2.push(Units::of(text));
+            let units = Units::of(text);
+            sets[at].items.push(id.into());
+            sets[at].grams.push(units.distinct(n));
+            sets[at].wholes.push((!units.units.is_empty()).then(|| units.whole()));
         }
-        let set = |(name, items, units): (&str, Vec<Arc<str>>, Vec<Units>)| {
-            let grams: Vec<Vec<u64>> = units.iter().map(|units| units.distinct(n)).collect();
-            let holders = Holders::new(&grams);
-            let mut whole: HashedMap<Vec<u32>> = HashedMap::default();
-            let mut compared_whole = 0;
-            for (item, units) in units.iter().enumerate() {
-                if holders.counted[item] == 0 && !units.units.is_empty() {
-                    whole.entry(units.whole()).or_default().push(item as u32);
-                    compared_whole += 1;
-                }
-            }
-            Set { name: name.into(), items, holders, whole, compared_whole }
-        };
-        Self { n, sets: sets.into_iter().map(set).collect() }
+        Self { n, sets: sets.into_iter().map(Set::new).collect() }
     }
 
     /// The items that share an n-gram with the text, in the order of sets and items.

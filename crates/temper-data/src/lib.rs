@@ -1,5 +1,5 @@
 //! Rows of data from files: JSONL, JSON, CSV and TSV; column maps, templates and filters; order; leaks between training
-//! rows and held-out items.
+//! rows and held-out items; cleaning, splitting and mixing.
 //!
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
@@ -16,10 +16,14 @@ pub mod mix;
 mod near;
 mod order;
 mod read;
+mod removed;
 mod row;
+mod rules;
 mod select;
+mod setting;
 mod shape;
 mod source;
+pub mod split;
 mod template;
 mod units;
 
@@ -30,5 +34,8 @@ pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
 pub use near::{Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use read::read;
+pub use removed::{Removed, RemovedExample};
 pub use row::Row;
+pub use rules::{LanguageRule, LengthRule, LengthUnit};
 pub use select::select;
+pub use setting::SettingError;

@@ -4,6 +4,7 @@
 //! source stands there. It is a pure function of its arguments: nothing is sampled, so it can be begun anywhere.
 
 use crate::order::Shuffle;
+use crate::setting::SettingError;
 use crate::units::mix;
 use serde::{Deserialize, Serialize};
 
@@ -103,16 +104,6 @@ pub struct Pick {
     pub epoch: u64,
 }
 
-/// What is wrong with a mixture, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}. {remedy}")]
-pub struct MixError {
-    /// What was found, and what was expected.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-}
-
 /// A weighted mixture: a sequence of rows of sources.
 ///
 /// At every prefix the rows taken from a source differ from its share of that prefix by less than one row (Tijdeman 1980, "The
@@ -145,7 +136,7 @@ impl Mixture {
     ///
     /// No parts, a weight that is not a number above 0, an empty source, a cap of 0, unknown tokens where they are needed, a
     /// length of 0, or more than 2³² rows.
-    pub fn new(parts: &[Part], unit: Unit, length: Length, seed: u64) -> Result<Self, MixError> {
+    pub fn new(parts: &[Part], unit: Unit, length: Length, seed: u64) -> Result<Self, SettingError> {
         check(parts, unit, length)?;
         let per_row: Vec<f64> = parts.iter().map(mean_tokens).collect();
         // Shares of the rows.
@@ -173,10 +164,10 @@ impl Mixture {
         };
         let len = counts.iter().fold(0u64, |len, count| len.saturating_add(*count));
         if len > LONGEST {
-            return Err(MixError {
-                what: format!("a mixture would have {len} rows, expected at most {LONGEST}"),
-                remedy: "Ask for fewer rows or tokens, or give small weights to small sources only".into(),
-            });
+            return Err(SettingError::new(
+                format!("a mixture would have {len} rows, expected at most {LONGEST}"),
+                "Ask for fewer rows or tokens, or give small weights to small sources only",
+            ));
         }
         let mut out = Self { parts: parts.to_vec(), unit, seed, counts, len, before: Vec::new() };
         let mut taken = vec![0; parts.len()];
@@ -272,8 +263,8 @@ fn mean_tokens(part: &Part) -> f64 {
     part.tokens.unwrap_or(0) as f64 / part.rows as f64
 }
 
-fn check(parts: &[Part], unit: Unit, length: Length) -> Result<(), MixError> {
-    let error = |what: String, remedy: &str| Err(MixError { what, remedy: remedy.into() });
+fn check(parts: &[Part], unit: Unit, length: Length) -> Result<(), SettingError> {
+    let error = |what: String, remedy: &str| Err(SettingError::new(what, remedy));
     if parts.is_empty() {
         return error("a mixture has no sources".into(), "Name at least one");
     }
@@ -334,7 +325,7 @@ fn fill(shares: &[f64], capacities: &[u64], total: f64, sizes: &[f64]) -> Vec<f6
 }
 
 /// Whole numbers with the rounded sum: the largest remainders are rounded up, of equal ones the first.
-pub(crate) fn whole(exact: &[f64], capacities: &[u64]) -> Vec<u64> {
+fn whole(exact: &[f64], capacities: &[u64]) -> Vec<u64> {
     // A sum of floats that should be whole is not made one less by its last bits.
     let total = exact.iter().sum::<f64>().round() as u64;
     let mut counts: Vec<u64> = exact.iter().zip(capacities).map(|(x, most)| (x.floor() as u64).min(*most)).collect();
