@@ -227,7 +227,12 @@ impl Tokenizer {
                 _ => rendered("", answer.trim_start()),
             };
         }
-        Err(obstacle("'s generation prompt is not how an assistant turn begins", PROMPT))
+        // The template renders the turns before otherwise once this one follows (Mistral moves the system text); the model
+        // writes the turn after the generation prompt all the same.
+        match calls.is_empty() {
+            true => generated(),
+            false => Err(obstacle("'s generation prompt is not how a turn with tool calls begins", PROMPT)),
+        }
     }
 
     /// What the template wrote of a turn, up to and including its stop token; without one, the turn's own text.

@@ -5,6 +5,7 @@
 //! `tojson(ensure_ascii, indent, separators, sort_keys)` that prints what Python's `json.dumps` prints.
 
 mod generation;
+mod methods;
 mod python;
 mod reasoning;
 mod turns;
