@@ -13,6 +13,7 @@ mod json;
 pub mod language;
 mod mask;
 mod message;
+mod templates;
 pub mod thinking;
 mod tokenizer;
 mod turn;

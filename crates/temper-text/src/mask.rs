@@ -285,7 +285,7 @@ impl Tokenizer {
         if let Some(sampled) = target.sampled {
             let sampled_text = self.decode(sampled, false);
             self.check_sampled(sampled, &sampled_text, &written, &target.given)?;
-            example.retokenised |= sampled != ids && !(sampled == &ids[..ids.len() - 1]);
+            example.retokenised |= sampled != ids && sampled != &ids[..ids.len() - 1];
             ids = sampled.to_vec();
             written = sampled_text;
         }
