@@ -48,7 +48,17 @@ impl Files {
             }
         }
         let folder = dir.join(MORE_TEMPLATES);
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let unlisted = |source| TextError::Io {
+            file: folder.clone(),
+            action: "list",
+            remedy: "Check that the folder can be read".into(),
+            source,
+        };
+        let entries = match folder.is_dir() {
+            true => std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unlisted)?,
+            false => Vec::new(),
+        };
+        for entry in entries {
             let file = entry.path();
             if let (Some(name), Some("jinja")) = (entry.file_name().to_str(), file.extension().and_then(|e| e.to_str()))
             {

@@ -57,6 +57,11 @@ impl Templates {
         self.with_tools.as_ref().filter(|_| tools).or(self.usual.as_ref())
     }
 
+    /// Whether this text stands in one of the templates in use.
+    pub fn print(&self, text: &str) -> bool {
+        self.usual.iter().chain(&self.with_tools).any(|template| template.source().contains(text))
+    }
+
     fn names(&self) -> String {
         self.all.iter().map(|named| format!("{:?}", named.name)).collect::<Vec<_>>().join(", ")
     }

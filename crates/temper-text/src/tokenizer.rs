@@ -28,6 +28,7 @@ pub struct Tokenizer {
     pad: Option<u32>,
     special: BTreeSet<u32>,
     isolated: BTreeSet<u32>,
+    control: BTreeSet<u32>,
     configured_stops: Vec<u32>,
     stop_texts: Vec<String>,
     vocab_size: usize,
@@ -106,6 +107,7 @@ impl Tokenizer {
             pad,
             special,
             isolated,
+            control: BTreeSet::new(),
             configured_stops,
             stop_texts: Vec::new(),
             vocab_size,
@@ -117,6 +119,10 @@ impl Tokenizer {
 
     pub(crate) fn find_turn_end(&mut self) {
         self.turn_end = TurnEnd::find(self);
+        let added = self.inner.get_added_tokens_decoder();
+        let printed = |text: &str| !text.trim().is_empty() && self.templates.print(text);
+        let control = added.iter().filter(|(_, token)| token.special || printed(&token.content));
+        self.control = control.map(|(id, _)| *id).collect();
         self.stop_texts = self.stop_ids().into_iter().map(|id| self.token(id)).collect();
     }
 
@@ -213,6 +219,15 @@ impl Tokenizer {
     /// The stop tokens that configuration names, before the chat template is asked.
     pub(crate) fn configured_stops(&self) -> &[u32] {
         &self.configured_stops
+    }
+
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+
+    /// Whether a token steers the model: a special token, or an added one that the chat template prints.
+    pub(crate) fn is_control(&self, id: u32) -> bool {
+        self.control.contains(&id)
     }
 
     /// The texts of the stop tokens.
