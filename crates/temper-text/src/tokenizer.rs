@@ -31,6 +31,7 @@ pub struct Tokenizer {
     control: BTreeSet<u32>,
     configured_stops: Vec<u32>,
     stop_texts: Vec<String>,
+    special_texts: Vec<String>,
     vocab_size: usize,
     turn_end: TurnEnd,
 }
@@ -110,6 +111,7 @@ impl Tokenizer {
             control: BTreeSet::new(),
             configured_stops,
             stop_texts: Vec::new(),
+            special_texts: Vec::new(),
             vocab_size,
             turn_end: TurnEnd::default(),
         };
@@ -123,6 +125,7 @@ impl Tokenizer {
         let printed = |text: &str| !text.trim().is_empty() && self.templates.print(text);
         let control = added.iter().filter(|(_, token)| token.special || printed(&token.content));
         self.control = control.map(|(id, _)| *id).collect();
+        self.special_texts = self.special.iter().map(|id| self.token(*id)).collect();
         self.stop_texts = self.stop_ids().into_iter().map(|id| self.token(id)).collect();
     }
 
@@ -233,6 +236,11 @@ impl Tokenizer {
     /// The texts of the stop tokens.
     pub(crate) fn stop_texts(&self) -> &[String] {
         &self.stop_texts
+    }
+
+    /// The texts of the special tokens.
+    pub(crate) fn special_texts(&self) -> &[String] {
+        &self.special_texts
     }
 
     /// Whether a completion ends with this token.
