@@ -304,6 +304,25 @@ fn a_generation_prompt_that_closes_the_thinking_leaves_the_answer_to_learn() {
 }
 
 #[test]
+fn a_turn_ends_with_the_token_that_the_template_writes() {
+    let mut files = common::files("chatml");
+    let source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{{ '<|eot_id|>' if m.role == 'assistant' else '' }}\n\
+                  {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    for (source, text, learned) in [
+        (source.to_owned(), "ten", "ten<|eot_id|>"),
+        (source.to_owned(), "<|User|>", "<|User|><|eot_id|>"),
+        // A template without end: the end-of-sequence token, after the text as well if the text ends in a special token.
+        (source.replace("<|eot_id|>", ""), "ten", "ten<|im_end|>"),
+        (source.replace("<|eot_id|>", ""), "ten<|User|>", "ten<|User|><|im_end|>"),
+    ] {
+        files.insert("chat_template.jinja".into(), source.into());
+        let tokenizer = Tokenizer::from_bytes(files.clone(), std::path::Path::new("model")).unwrap();
+        let example = one(&tokenizer, question(), vec![Message::assistant(text)], LossOn::Completion);
+        assert_eq!(targets(&tokenizer, &example), [learned]);
+    }
+}
+
+#[test]
 fn sampled_ids_are_taken_as_they_are() {
     let tokenizer = tokenizer("chatml");
     let stop = tokenizer.token_id("<|im_end|>").unwrap();

@@ -163,6 +163,13 @@ impl ChatTemplate {
         self.clock.store(unix_seconds, Ordering::Relaxed);
     }
 
+    /// Makes this template's clock the one of `other`.
+    pub(crate) fn share_clock(&mut self, other: &Self) {
+        self.clock = other.clock.clone();
+        let now = self.clock.clone();
+        self.environment.add_function("strftime_now", move |format: String| strftime_now(&now, &format));
+    }
+
     /// The template refuses a dialogue.
     pub(crate) fn refusal(&self, what: &str) -> TextError {
         TextError::Template {
