@@ -121,6 +121,18 @@ impl LeakIndex {
         }
     }
 
+    /// As [`new`](Self::new), of rows: compared are the turns of user, assistant and tools, or the plain text, of a row without
+    /// a prompt its completion.
+    pub fn of_rows(held_out: &[Row]) -> Self {
+        let texts: Vec<String> = held_out.iter().map(compared).collect();
+        Self::new(held_out.iter().zip(&texts).map(|(row, text)| (row.place(), text.as_str())))
+    }
+
+    /// As [`check`](Self::check), of a row.
+    pub fn check_row(&mut self, index: usize, row: &Row) {
+        self.check(index, &row.place(), &compared(row));
+    }
+
     /// At most one leak per item, the closest and then the earliest, in the order of the items.
     pub fn finish(self) -> Vec<Leak> {
         self.best.into_iter().flatten().collect()

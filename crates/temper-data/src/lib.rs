@@ -4,8 +4,11 @@
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
 
+mod card;
+mod clean;
 mod decontaminate;
 mod edits;
+mod encode;
 mod error;
 mod filter;
 mod formats;
@@ -15,6 +18,7 @@ mod leaks;
 pub mod mix;
 mod near;
 mod order;
+mod pack;
 mod read;
 mod removed;
 mod row;
@@ -25,20 +29,28 @@ mod shape;
 mod source;
 pub mod split;
 mod template;
+mod tokens;
 mod units;
 mod write;
 
+pub use card::{CardEncoding, CardFile, DataCard, Firewall, licence_beside};
+pub use clean::{Cleaned, Cleaner, clean_each, eval_index};
 pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
+pub use encode::{
+    EncodeReport, EncodedRow, Encoding, Finding, Problem, Severity, encode, encode_each, tokenizer_findings,
+};
 pub use error::DataError;
 pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
 pub use near::{Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
 pub use order::{Shuffle, order};
+pub use pack::{Batching, batches, fill_rate};
 pub use read::{Rows, read};
 pub use removed::{Removed, RemovedExample};
 pub use row::{Row, Step};
 pub use rules::{LanguageRule, LengthRule, LengthUnit};
 pub use select::select;
 pub use setting::SettingError;
+pub use tokens::{TokenRow, TokenWriter, Tokens};
 pub use write::{Writer, Written};

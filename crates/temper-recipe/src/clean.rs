@@ -86,7 +86,8 @@ pub enum Side {
     HeldOut,
 }
 
-/// A mixture of other entries of `data`.
+/// A mixture of other entries of `data`. Its length is `rows` of the data source where that is given, else `tokens`, else what
+/// `until` says. Rows of the entries are interleaved so that the shares hold at every place of the mixture.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["of"]))]
@@ -95,29 +96,28 @@ pub struct Mix {
     pub of: IndexMap<String, MixPart>,
     /// What the weights are shares of.
     pub by: MixBy,
+    /// Tokens in all.
+    #[schemars(range(min = 1))]
+    pub tokens: Option<u64>,
     /// When the mixture ends.
     pub until: MixUntil,
+    /// Seed of the rows' order.
+    pub seed: u64,
 }
 
 /// One entry of a mixture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixPart {
     /// Its share, relative to the other entries' weights; `null` for its size.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub weight: Option<f64>,
-    /// Different rows to use at most.
+    /// Different rows to use at most, chosen by the seed.
     #[schemars(range(min = 1))]
-    pub max_rows: Option<usize>,
-    /// How often a row may come at most.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub max_epochs: f64,
-}
-
-impl Default for MixPart {
-    fn default() -> Self {
-        Self { weight: None, max_rows: None, max_epochs: 1.0 }
-    }
+    pub max_rows: Option<u64>,
+    /// How often a row may come at most; `null`: once with `until: first`, as often as needed otherwise.
+    #[schemars(range(min = 1))]
+    pub max_epochs: Option<u64>,
 }
 
 /// What the weights of a mixture are shares of.
@@ -135,10 +135,10 @@ pub enum MixBy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MixUntil {
-    /// When an entry has given all it may (`max_rows`, `max_epochs`), so that the shares hold to the end.
+    /// When the first entry has given all it may.
     #[default]
     First,
-    /// When all have; an entry that is used up drops out, and the shares shift.
+    /// When every entry has given all its rows once; smaller ones are repeated.
     Last,
 }
 

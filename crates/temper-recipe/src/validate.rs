@@ -171,8 +171,7 @@ impl Checks<'_> {
         if shaped != (DataSource { allow: source.allow.clone(), ..DataSource::default() }) {
             return fail(
                 path,
-                "a mixture takes its rows as its entries give them; keep only `mix`, `skip`, `rows`, `clean`, `part` and \
-                 `allow` here, and put the other keys into the entries",
+                "a mixture takes its rows as its entries give them; keep only `mix`, `rows`, `clean` and `allow` here, and put the other keys into the entries",
             );
         }
         if mix.of.is_empty() {

@@ -38,6 +38,9 @@ pub enum TrainError {
     /// The engine could not load, save or run the model.
     #[error(transparent)]
     Engine(#[from] temper_engine::EngineError),
+    /// The rows cannot be used.
+    #[error(transparent)]
+    Data(#[from] temper_data::DataError),
     /// There is nothing to train on, or the settings contradict each other.
     #[error("{what}. {remedy}")]
     Setting {

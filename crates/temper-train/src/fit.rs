@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use temper_data::Row;
+use temper_data::{Row, Tokens};
 use temper_engine::{Footprint, Frozen, LoraConfig, ModelConfig, Moments, Precision, Projection, sampling_bytes};
 use temper_recipe::{AdamState, BaseStorage, Bytes, Checkpointing, Dtype, Grpo, LoraSpec, Optim, Recipe, Sft, Stage};
 use temper_text::Tokenizer;
 
+use crate::TrainError;
 use crate::rollout::Prompts;
+use crate::stages::{encode_rows, lengths, sft_encoding};
 use crate::step::micro_batch_tokens;
-use crate::{TrainError, examples};
 
 /// Memory of the process beside the model: program, tokenizer, rows.
 const PROCESS: usize = 64 << 20;
@@ -122,9 +123,9 @@ impl Demand {
     ) -> Result<Option<Self>, TrainError> {
         Ok(match stage {
             Stage::Sft(spec) => {
-                let max_length = spec.max_length.min(config.max_position_embeddings);
-                let examples = examples::encode(tokenizer, rows, max_length, config.vocab_size)?;
-                Some(Self::sft(spec, precision, &examples.lengths()))
+                let encoding = sft_encoding(spec, config, tokenizer, &[]);
+                let (tokens, _) = encode_rows(rows, &encoding, &std::env::temp_dir())?;
+                Some(Self::sft_on(spec, precision, &tokens))
             }
             Stage::Grpo(spec) => {
                 let (prompt, new) = (spec.max_prompt_length, spec.max_completion_length);
@@ -133,6 +134,11 @@ impl Demand {
             }
             Stage::Reject(_) => None,
         })
+    }
+
+    /// Of supervised fine-tuning on examples.
+    pub fn sft_on(spec: &Sft, precision: Precision, tokens: &Tokens) -> Self {
+        Self::sft(spec, precision, &lengths(tokens))
     }
 
     /// Of supervised fine-tuning on examples of these lengths, each with its number of targets.

@@ -26,7 +26,6 @@ mod bench;
 mod budget;
 mod context;
 mod error;
-mod examples;
 mod fit;
 mod metrics;
 mod progress;
@@ -45,4 +44,6 @@ pub use error::TrainError;
 pub use fit::{Demand, Fit, Needs, Resources, precision};
 pub use metrics::METRICS_FILE;
 pub use progress::{Progress, Quiet, Total};
-pub use stages::{RejectReport, pretrain, run_grpo, run_reject, run_sft};
+pub use stages::{
+    RejectReport, encode_notes, encode_rows, pretrain, run_grpo, run_reject, run_sft, run_sft_on, sft_encoding,
+};

@@ -5,7 +5,6 @@ use temper_engine::{Completion, Finish, Key, Model, ModelConfig, Request, Sampli
 use temper_text::{EncodedPrompt, Tokenizer};
 
 use crate::TrainError;
-use crate::examples::check_ids;
 use crate::trainer::digest;
 
 /// A prompt that is ready to be sampled from.
@@ -205,4 +204,16 @@ fn rollout(tokenizer: &Tokenizer, prompt: &PreparedPrompt, sample: usize, comple
     let mut ids = prompt.encoded.ids.clone();
     ids.extend_from_slice(&completion.ids);
     Rollout { row: prompt.row, sample, prompt_len, ids, logprobs: completion.logprobs, text, finish: completion.finish }
+}
+
+/// Refuses ids that the embedding has no row for.
+fn check_ids(ids: &[u32], vocab_size: usize, row: &Row) -> Result<(), TrainError> {
+    match ids.iter().find(|id| **id as usize >= vocab_size) {
+        None => Ok(()),
+        Some(id) => Err(TrainError::Row {
+            place: row.place(),
+            what: format!("the tokenizer gives id {id}, but the model has {vocab_size} embeddings"),
+            remedy: "Use the tokenizer that belongs to the model".into(),
+        }),
+    }
 }

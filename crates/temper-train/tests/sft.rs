@@ -5,7 +5,7 @@
 mod common;
 
 use common::{metrics, model, rows, run, tokenizer};
-use temper_recipe::{Checkpointing, Pretrain, Sft, Stage};
+use temper_recipe::{Checkpointing, LongRows, Pretrain, Sft, Stage};
 use temper_train::{Demand, Resources, StageStatus, TrainError, pretrain, run_sft};
 
 fn spec() -> Sft {
@@ -102,26 +102,64 @@ fn accumulated_batches_are_one_batch() {
 }
 
 #[test]
-fn rows_that_are_cut_or_emptied_are_counted() {
-    let dir = tempfile::tempdir().unwrap();
+fn rows_that_are_too_long_are_cut_or_left_out_or_stop_the_stage() {
     let mut rows = rows(6);
-    rows[1].prompt = temper_text::Prompt::Text(["w2"; 9].join(" "));
     rows[4].completion = Some(["w3"; 9].join(" ").into());
-    let short = Sft { max_length: 8, max_steps: Some(1), ..spec() };
-    let (outcome, _, warnings) = run(dir.path(), 0, false, |ctx| run_sft(ctx, &short, &rows).unwrap());
-    assert_eq!(outcome.notes, warnings);
-    assert!(outcome.notes[0].starts_with("2 of 6 rows are longer than 8 tokens"), "{:?}", outcome.notes);
-    assert!(outcome.notes[1].contains("1 of 6") && outcome.notes[1].contains("rows.jsonl:2"), "{:?}", outcome.notes);
+    let try_on = |spec: &Sft, rows: &[temper_data::Row]| {
+        let dir = tempfile::tempdir().unwrap();
+        let (outcome, _, warnings) = run(dir.path(), 0, false, |ctx| run_sft(ctx, spec, rows));
+        outcome.map(|outcome| {
+            assert_eq!(outcome.notes, warnings);
+            outcome.notes
+        })
+    };
+    let cut = Sft { max_length: 8, max_steps: Some(1), ..spec() };
+    let notes = try_on(&cut, &rows).unwrap();
+    assert!(notes[0].starts_with("1 of 6 rows (16.7 %): longer than `max_length` and cut"), "{notes:?}");
+    assert!(notes[0].ends_with("(rows.jsonl:5)") && notes[1].starts_with("6 examples in 1 batches"), "{notes:?}");
 
-    let dir = tempfile::tempdir().unwrap();
-    let none = Sft { max_length: 2, ..spec() };
-    let error = run(dir.path(), 0, false, |ctx| run_sft(ctx, &none, &rows)).0.unwrap_err().to_string();
-    assert!(error.contains("none of the 6 rows") && error.contains("Raise max_length"), "{error}");
+    rows[1].prompt = temper_text::Prompt::Text(["w2"; 9].join(" "));
+    let error = try_on(&cut, &rows).unwrap_err().to_string();
+    assert!(error.starts_with("rows.jsonl: 1 of 6 rows (16.7 %): cut at `max_length` (8), nothing is left"), "{error}");
+    assert!(error.contains("(rows.jsonl:2)") && error.ends_with("`long_rows: drop`"), "{error}");
+    let drop = Sft { long_rows: LongRows::Drop, ..cut.clone() };
+    let notes = try_on(&drop, &rows).unwrap();
+    assert!(notes[0].starts_with("2 of 6 rows (33.3 %): longer than `max_length` and left out"), "{notes:?}");
+    let refuse = Sft { long_rows: LongRows::Refuse, ..cut.clone() };
+    assert!(try_on(&refuse, &rows).unwrap_err().to_string().contains("2 of 6 rows"));
+    let none = Sft { max_length: 2, ..drop };
+    let error = try_on(&none, &rows).unwrap_err().to_string();
+    assert!(error.contains("none of 6 rows is left") && error.contains("Raise `max_length`"), "{error}");
+
     rows[3].completion = None;
-    let error = run(dir.path(), 0, false, |ctx| run_sft(ctx, &none, &rows)).0.unwrap_err().to_string();
-    assert!(error.starts_with("rows.jsonl:4: "), "{error}");
-    let error = run(dir.path(), 0, false, |ctx| run_sft(ctx, &none, &[])).0.unwrap_err().to_string();
-    assert!(error.contains("no rows"), "{error}");
+    let error = try_on(&cut, &rows).unwrap_err().to_string();
+    assert!(error.contains("has no completion") && error.contains("(rows.jsonl:4)"), "{error}");
+    assert!(error.contains("also found: target_cut (1 rows)"), "{error}");
+    assert!(try_on(&cut, &[]).unwrap_err().to_string().contains("no rows"));
+}
+
+#[test]
+fn packing_and_grouping_change_the_company_and_not_the_loss_of_an_epoch() {
+    // One step over everything, with a learning rate of 0: the loss is that of all examples together.
+    let loss = |spec: Sft| {
+        let dir = tempfile::tempdir().unwrap();
+        run(dir.path(), 0, false, |ctx| run_sft(ctx, &spec, &rows(18)).unwrap());
+        metrics(dir.path())[0]["loss"].as_f64().unwrap()
+    };
+    let all = Sft { batch_size: Some(18), max_steps: Some(1), ..spec() };
+    let packed = Sft {
+        batch_size: None,
+        batch_tokens: Some(16),
+        packing: true,
+        gradient_accumulation_steps: 100,
+        max_steps: Some(1),
+        ..spec()
+    };
+    let grouped = Sft { batch_size: Some(6), group_by_length: true, gradient_accumulation_steps: 3, ..all.clone() };
+    let one = loss(all);
+    for other in [loss(packed), loss(grouped)] {
+        assert!((other - one).abs() < 1e-5 * one, "{one} {other}");
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@ mod sft;
 pub use grpo::run_grpo;
 pub use pretrain::pretrain;
 pub use reject::{RejectReport, run_reject};
-pub use sft::run_sft;
+pub(crate) use sft::lengths;
+pub use sft::{encode_notes, encode_rows, run_sft, run_sft_on, sft_encoding};
 
 use temper_data::order;
 
@@ -34,11 +35,6 @@ impl Epochs {
         }
         self.order[(cursor % self.len as u64) as usize]
     }
-
-    /// Places left in the epoch of `cursor`.
-    fn left(&self, cursor: u64) -> usize {
-        self.len - (cursor % self.len as u64) as usize
-    }
 }
 
 #[cfg(test)]
@@ -52,7 +48,6 @@ mod tests {
         let mut second: Vec<usize> = (10..20).map(|c| epochs.at(c)).collect();
         assert_ne!(first, second);
         assert_eq!(first[4], epochs.at(4));
-        assert_eq!((epochs.left(0), epochs.left(13)), (10, 7));
         first.sort_unstable();
         second.sort_unstable();
         assert_eq!(first, (0..10).collect::<Vec<_>>());

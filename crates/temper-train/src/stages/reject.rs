@@ -237,6 +237,11 @@ impl<'s, 'c> Stage<'s, 'c> {
         if rollout.text.trim().is_empty() {
             return Some("empty".into());
         }
+        // A row is its text; a special token inside would be lost there, or be read as the end of the turn.
+        let written = &rollout.ids[rollout.prompt_len..rollout.ids.len() - 1];
+        if written.iter().any(|id| self.ctx.tokenizer.is_special(*id)) {
+            return Some("special token".into());
+        }
         for (rule, column) in self.spec.keep.iter().zip(columns) {
             match column.values[at] {
                 None => return Some(format!("{}: no score", rule.scorer)),
