@@ -7,6 +7,7 @@
 mod error;
 mod filter;
 mod formats;
+pub mod hub;
 mod inputs;
 mod leaks;
 mod order;
