@@ -1,4 +1,4 @@
-//! Rows of data from files: JSONL, JSON, CSV and TSV; column maps, templates and filters; order; leaks between training
+//! Rows of data from files, on this machine or on the Hugging Face [Hub](hub): JSONL, JSON, CSV and TSV; column maps, templates and filters; order; leaks between training
 //! rows and held-out items.
 //!
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
@@ -22,6 +22,6 @@ pub use error::DataError;
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakKind, leaks};
 pub use order::order;
-pub use read::read;
+pub use read::{read, read_hub};
 pub use row::Row;
 pub use select::select;

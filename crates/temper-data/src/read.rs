@@ -2,6 +2,7 @@
 
 use crate::error::{Place, kind, list};
 use crate::formats::Record;
+use crate::hub::{self, HubFiles};
 use crate::shape::{self, Names, Parts};
 use crate::source::{self, File};
 use crate::template::Template;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use temper_recipe::{Columns, DataSource};
+use temper_recipe::{Columns, DataSource, Location};
 use temper_text::{Message, Prompt};
 
 /// Reads the rows of a data source's files, in the order of the files: `filter` first, then `skip`, then `rows`.
@@ -26,15 +27,32 @@ use temper_text::{Message, Prompt};
 /// # Errors
 /// See [`DataError`]: anything that is not as expected, with file, line and field; also a source without a single row.
 pub fn read(source: &DataSource, has_chat_template: bool) -> Result<Vec<Row>, DataError> {
-    let files = source::files(&source.path)?;
+    match source.location() {
+        Ok(Location::Hub(path)) => {
+            let found = hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?;
+            read_hub(source, &found, has_chat_template)
+        }
+        _ => rows(source, &source::files(&source.path)?, has_chat_template),
+    }
+}
+
+/// As [`read`], of files that were fetched from the Hub already.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_hub(source: &DataSource, found: &HubFiles, has_chat_template: bool) -> Result<Vec<Row>, DataError> {
+    rows(source, &source::of_hub(found)?, has_chat_template)
+}
+
+fn rows(source: &DataSource, files: &[File], has_chat_template: bool) -> Result<Vec<Row>, DataError> {
     let mut reader = Reader::new(source, has_chat_template);
-    for file in &files {
+    for file in files {
         if reader.full() {
             break;
         }
         reader.file(file)?;
     }
-    reader.finish(&files)
+    reader.finish(files)
 }
 
 struct Reader<'a> {

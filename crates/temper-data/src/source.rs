@@ -3,8 +3,9 @@
 use crate::DataError;
 use crate::error::{Place, list, nearest};
 use crate::formats::Format;
+use crate::hub::{self, HubFiles};
 use std::path::{Component, Path, PathBuf};
-use temper_recipe::RecipeError;
+use temper_recipe::{HubPath, RecipeError};
 
 /// One file to read.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub(crate) struct File {
 
 /// The files that `path` stands for, in the order of their names.
 ///
-/// `path` is a file, a folder (every file in it of a known format, not deeper) or has the wildcards `*` and `?`.
+/// `path` is a file, a folder (every file in it of a known format, not deeper) or has the wildcards `*` and `?`; or it names
+/// a data set on the Hub, of which the split `train` or the only one counts.
 pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
     let here = Place::file(path);
     if path.trim().is_empty() {
@@ -33,6 +35,10 @@ pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
         ),
         other => here.error(other.to_string(), "Correct the path"),
     })?;
+    if HubPath::is(&expanded) {
+        let path = HubPath::parse(&expanded).map_err(|e| here.error(e.to_string(), "Correct the path"))?;
+        return of_hub(&hub::dataset_files(&path, None, None)?);
+    }
     let shown = Path::new(&expanded);
     if shown.is_file() {
         let name = shown.file_name().map_or(expanded.clone(), |n| n.to_string_lossy().into_owned());
@@ -75,6 +81,14 @@ pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
         return Err(missing(shown, here));
     };
     Ok(found)
+}
+
+/// Files that were fetched from the Hub, by their paths in the repository.
+pub(crate) fn of_hub(found: &HubFiles) -> Result<Vec<File>, DataError> {
+    let file = |(path, name): (&PathBuf, &String)| {
+        Ok(File { path: path.clone(), name: name.clone(), format: Format::of(path, name)? })
+    };
+    found.files.iter().zip(&found.names).map(file).collect()
 }
 
 fn known_file(base: &Path, path: PathBuf) -> Option<File> {

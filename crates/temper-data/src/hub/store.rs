@@ -66,10 +66,7 @@ impl<'a> Repository<'a> {
         match known {
             // A commit does not change, so its list of files need not be asked for again.
             Some(sha) if hub.offline || (is_commit(&revision) && repository.list(&sha).is_file()) => {
-                repository.files = match fs::read(repository.list(&sha)) {
-                    Ok(json) => serde_json::from_slice(&json).unwrap_or_default(),
-                    Err(_) => Vec::new(),
-                };
+                repository.files = repository.listed(&sha);
                 repository.sha = sha;
             }
             _ if hub.offline => {
@@ -125,7 +122,7 @@ impl<'a> Repository<'a> {
             let name =
                 sibling.get("rfilename").and_then(Value::as_str).ok_or_else(|| strange("a file without a name"))?;
             // A name becomes a path in the cache.
-            if name.starts_with('/') || name.contains('\\') || name.split('/').any(|p| matches!(p, "" | "." | "..")) {
+            if !is_sound(name) {
                 return Err(strange(&format!("the unsound file name `{name}`")));
             }
             files.push(name.to_owned());
@@ -134,6 +131,20 @@ impl<'a> Repository<'a> {
         (self.sha, self.files) = (sha, files);
         let json = serde_json::to_vec(&self.files).unwrap_or_default();
         self.write(&self.list(&self.sha), &json)
+    }
+
+    /// The names of a commit's files, as this cache or Python's (`trees/<commit>.json`) has them; none where neither does.
+    fn listed(&self, sha: &str) -> Vec<String> {
+        let own = fs::read(self.list(sha)).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let pythons = || {
+            let json = fs::read(self.folder.join("trees").join(format!("{sha}.json"))).ok()?;
+            let tree: Value = serde_json::from_slice(&json).ok()?;
+            Some(tree.get("files")?.as_object()?.keys().cloned().collect::<Vec<_>>())
+        };
+        let mut files: Vec<String> = own.or_else(pythons).unwrap_or_default();
+        files.retain(|name| is_sound(name));
+        files.sort();
+        files
     }
 
     fn list(&self, sha: &str) -> PathBuf {
@@ -348,6 +359,11 @@ fn api(kind: HubKind) -> &'static str {
         HubKind::Model => "models",
         HubKind::Dataset => "datasets",
     }
+}
+
+/// Whether a file's name stays where it is put.
+fn is_sound(name: &str) -> bool {
+    !name.contains('\\') && !name.split('/').any(|part| matches!(part, "" | "." | ".."))
 }
 
 fn is_commit(text: &str) -> bool {
