@@ -267,6 +267,16 @@ fn revisions() {
 }
 
 #[test]
+fn a_repository_that_was_renamed() {
+    let lab = lab();
+    lab.server.rename("datasets/old/sums", "datasets/org/sums");
+    let hub = Hub { token: Some(TOKEN.into()), ..lab.hub.clone() };
+    let found = get(&hub, "hf://datasets/old/sums").unwrap();
+    assert_eq!((found.names.len(), found.revision.as_str()), (2, lab.sha.as_str()));
+    assert!(lab.server.log().iter().filter(|r| r.at == "hub").all(|r| r.token.is_some()));
+}
+
+#[test]
 fn offline_only_the_cache_counts() {
     let lab = lab();
     let off = Hub { offline: true, endpoint: "http://127.0.0.1:1".into(), ..lab.hub.clone() };
@@ -529,5 +539,59 @@ print(json.dumps(out))
         let e = lab.hub.dataset_files(&path(&format!("hf://datasets/org/{name}")), None, Some("none")).unwrap_err();
         let count = expected[name].as_object().unwrap().len();
         assert_eq!(e.remedy.matches('`').count() / 2, count, "{name}: {e}");
+    }
+}
+
+#[test]
+fn huggingface_datasets_finds_the_same_by_globs() {
+    let lab = lab();
+    let one = rows(1);
+    let paths = [
+        "a.jsonl",
+        "train-1.jsonl",
+        "train-x.jsonl",
+        "{a}.jsonl",
+        "data/a.jsonl",
+        "data/b/a.jsonl",
+        "data/b/c/a.jsonl",
+        "data/.h/a.jsonl",
+        ".g/a.jsonl",
+        "__p/a.jsonl",
+        "data/b/x.csv",
+    ];
+    lab.server.add("datasets/org/globs", &paths.map(|path| (path, one.as_slice())));
+    let globs = [
+        "*",
+        "**",
+        "**/*.jsonl",
+        "*.jsonl",
+        "?.jsonl",
+        "train-[0-9].jsonl",
+        "train-[!0-9].jsonl",
+        "data/*",
+        "data/**",
+        "data/**/a.jsonl",
+        "*/b/*",
+        "{*}.jsonl",
+        ".g/*",
+        "*/.h/*",
+        "__p/*",
+        "data/b/[a-c]/*",
+    ];
+    let script = format!(
+        "\
+import json, os
+from datasets.data_files import resolve_pattern
+from huggingface_hub import snapshot_download
+path = snapshot_download('org/globs', repo_type='dataset')
+out = [sorted(os.path.relpath(f, path) for f in resolve_pattern(glob, path)) for glob in {globs:?}]
+print(json.dumps(out))
+"
+    );
+    let Some(out) = python(&lab, false, &script) else { return };
+    let expected: Vec<Vec<String>> = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    for (glob, expected) in globs.iter().zip(expected) {
+        let found = get(&lab.hub, &format!("hf://datasets/org/globs/{glob}")).unwrap();
+        assert_eq!(found.names, expected, "{glob}");
     }
 }

@@ -80,6 +80,10 @@ fn any(hub: &Hub, path: &HubPath, failure: &Failure, what: &str) -> DataError {
             format!("{} answered {status} for {what}{}", hub.endpoint, said(message)),
             "Try again later; what has arrived is kept",
         ),
+        Failure::Connection { what: why, .. } if why.contains("certificate") => here.error(
+            format!("{what} cannot be fetched from {}: {why}", hub.endpoint),
+            "Something stands between, such as a company's proxy: set SSL_CERT_FILE to its certificates in PEM form, or check HF_ENDPOINT",
+        ),
         Failure::Connection { what: why, .. } => here.error(
             format!("{what} cannot be fetched from {}: {why}", hub.endpoint),
             "Check the connection, HTTPS_PROXY and HF_ENDPOINT, then run the same command: what has arrived is kept. With HF_HUB_OFFLINE=1 only the cache is used",

@@ -4,6 +4,7 @@ use super::Hub;
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::{Response, StatusCode, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 /// Tries of one request, or of one download without a new byte, before it fails.
@@ -12,8 +13,6 @@ const REDIRECTS: usize = 10;
 const CONNECT: Duration = Duration::from_secs(20);
 /// Time without a byte after which a connection is given up.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Longest wait that a busy server may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Why there is no answer, or not the one that was hoped for.
 #[derive(Debug)]
@@ -50,6 +49,7 @@ impl<'a> Client<'a> {
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE))
+            .tls_config(TlsConfig::builder().root_certs(roots()).build())
             .build();
         Self { hub, agent: config.into() }
     }
@@ -147,6 +147,16 @@ impl<'a> Client<'a> {
     }
 }
 
+/// Whom to trust: the system's certificates (or those that `SSL_CERT_FILE` names), which know the proxies of a company; Mozilla's
+/// where the system has none, as in small containers.
+fn roots() -> RootCerts {
+    let of_system = rustls_native_certs::load_native_certs().certs;
+    match of_system.is_empty() {
+        true => RootCerts::WebPki,
+        false => of_system.iter().map(|der| Certificate::from_der(der).to_owned()).collect::<Vec<_>>().into(),
+    }
+}
+
 /// Tries a request again after what may pass, after a while that grows.
 fn again<T>(mut request: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
     let mut tries = 1;
@@ -163,7 +173,7 @@ fn again<T>(mut request: impl FnMut() -> Result<T, Failure>) -> Result<T, Failur
 
 /// How long to wait after a number of tries in vain: 0.25 s, twice as long each time.
 pub(crate) fn pause(tries: u32) -> Duration {
-    Duration::from_millis(250 << tries.saturating_sub(1).min(8)).min(LONGEST_WAIT)
+    Duration::from_millis(250 << tries.saturating_sub(1).min(8))
 }
 
 impl Failure {
@@ -196,7 +206,10 @@ fn accepted(mut response: Response<Body>) -> Result<Response<Body>, Failure> {
 fn connection(error: ureq::Error) -> Failure {
     use std::io::ErrorKind;
     let passing = match &error {
-        ureq::Error::Io(error) => !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::InvalidInput),
+        // A certificate that is not trusted comes as invalid data.
+        ureq::Error::Io(error) => {
+            !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::InvalidInput | ErrorKind::InvalidData)
+        }
         ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => true,
         _ => false,
     };

@@ -52,6 +52,8 @@ pub struct Request {
 struct State {
     /// By `datasets/ORG/NAME` and `models/ORG/NAME`.
     repos: BTreeMap<String, Repo>,
+    /// Old names and new ones.
+    renamed: BTreeMap<String, String>,
     blobs: BTreeMap<String, Vec<u8>>,
     faults: Vec<(String, usize, Fault)>,
     log: Vec<Request>,
@@ -103,6 +105,11 @@ impl Server {
         let sha = commit(&repo.files);
         self.state.lock().unwrap().repos.insert(name.to_owned(), repo);
         sha
+    }
+
+    /// Asked for by the old name, a repository answers under the new one.
+    pub fn rename(&self, old: &str, new: &str) {
+        self.state.lock().unwrap().renamed.insert(old.to_owned(), new.to_owned());
     }
 
     /// The next `times` requests whose path contains `path` fail.
@@ -236,6 +243,10 @@ fn hub(state: &mut State, path: &str, token: Option<&str>, elsewhere: &str) -> R
         }
         _ => return Reply::error(404, "", "no such page"),
     };
+    if let Some(new) = state.renamed.get(&name) {
+        let location = path.replace(name.trim_start_matches("models/"), new.trim_start_matches("models/"));
+        return Reply::new(307, Vec::new()).with("Location", location.replace(' ', "%20"));
+    }
     let Some(repo) = state.repos.get(&name).cloned() else {
         // The Hub does not tell who asks without a token what is there.
         let status = if token.is_none() { 401 } else { 404 };
