@@ -595,3 +595,37 @@ print(json.dumps(out))
         assert_eq!(found.names, expected, "{glob}");
     }
 }
+
+#[test]
+fn huggingface_datasets_understands_configs_alike() {
+    let lab = lab();
+    let one = rows(1);
+    let readme = "---\nlicense: mit\nconfigs:\n- config_name: main\n  data_files:\n  - {split: train, path: main/train-*}\n  - {split: test, path: [main/test.jsonl, 'v?/test/**']}\n- config_name: one\n  data_files: v1/x.jsonl\n- config_name: many\n  data_files: ['v*/x.jsonl', main/test.jsonl]\n- config_name: folder\n  data_dir: v2\n- config_name: both\n  data_dir: v2\n  data_files: '**/*.jsonl'\n- config_name: default\n  data_dir: main\n---\n";
+    let paths =
+        ["main/train-0.jsonl", "main/train-1.jsonl", "main/test.jsonl", "v1/x.jsonl", "v2/x.jsonl", "v2/test/y.jsonl"];
+    let mut files = vec![("README.md", readme.as_bytes())];
+    files.extend(paths.map(|path| (path, one.as_slice())));
+    lab.server.add("datasets/org/configs", &files);
+    let script = "\
+import json, os
+from datasets import load_dataset_builder
+from huggingface_hub import snapshot_download
+path = snapshot_download('org/configs', repo_type='dataset')
+out = {}
+for name in ['main', 'one', 'many', 'folder', 'both', 'default', None]:
+    config = load_dataset_builder(path, name).config
+    out[name or ''] = {str(k): sorted(os.path.relpath(f, path) for f in v) for k, v in config.data_files.items()}
+print(json.dumps(out))
+";
+    let Some(out) = python(&lab, false, script) else { return };
+    let expected: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    for (name, splits) in expected.as_object().unwrap() {
+        let subset = Some(name.as_str()).filter(|name| !name.is_empty());
+        for (split, files) in splits.as_object().unwrap() {
+            let found = lab.hub.dataset_files(&path("hf://datasets/org/configs"), subset, Some(split)).unwrap();
+            let mut names = found.names;
+            names.sort();
+            assert_eq!(serde_json::json!(names), *files, "{name}: {split}");
+        }
+    }
+}
