@@ -1,19 +1,15 @@
 //! Training rows that are, or nearly are, held-out items.
 
 use crate::Row;
+use crate::edits::Edits;
+use crate::grams::Holders;
+use crate::units::{HashedMap, Units, compared};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
-use temper_text::Prompt;
 
-/// Words in an n-gram of text in words.
+/// Words in an n-gram.
 const WORDS: usize = 8;
-/// Characters in an n-gram of Chinese text.
-const CHARACTERS: usize = 13;
 /// Share of an item's n-grams in one training row from which it is a near duplicate.
 const NEAR: f64 = 0.8;
-/// An n-gram in more than this share of the items, and in at least [`COMMON_ITEMS`], is the wording that they share.
-const COMMON_SHARE: f64 = 0.1;
-const COMMON_ITEMS: usize = 10;
 /// Fewer n-grams of an item's own than this say nothing, unless the item has no more.
 const EVIDENCE: usize = 3;
 
@@ -39,150 +35,130 @@ pub enum LeakKind {
     Exact,
     /// The share of the item's n-grams that are in the training row.
     Near(f64),
+    /// The share of the item's words that remain, in order, in the most similar passage of the training row.
+    Edited(f64),
 }
 
-/// Held-out items whose prompt is that of a training row, or has at least 0.8 of its n-grams in one (n-grams of 8 words, of
-/// 13 characters in Chinese text). At most one leak per item, the closest and then the earliest, in the order of the items.
-///
-/// Compared are the turns of user and assistant, or the plain text, of a row without a prompt its completion: lower case,
-/// without punctuation, signs of calculation kept. N-grams that more than a tenth of the items share (and at least ten items)
-/// are wording around the items, such as an instruction, and are not counted. An item too short for one n-gram is compared
-/// exactly.
-pub fn leaks(train: &[Row], held_out: &[Row]) -> Vec<Leak> {
-    let items: Vec<Grams> = held_out.iter().map(Grams::of).collect();
-    let mut exact: HashMap<u64, Vec<usize>> = HashMap::new();
-    let mut holders: HashMap<u64, Vec<usize>> = HashMap::new();
-    for (i, item) in items.iter().enumerate() {
-        exact.entry(item.whole).or_default().push(i);
-        for gram in &item.grams {
-            holders.entry(*gram).or_default().push(i);
+impl LeakKind {
+    /// Exact before near before edited; then the larger share.
+    fn closeness(self) -> (u8, f64) {
+        match self {
+            Self::Exact => (2, 1.0),
+            Self::Near(share) => (1, share),
+            Self::Edited(share) => (0, share),
         }
     }
-    let common = COMMON_ITEMS.max((items.len() as f64 * COMMON_SHARE) as usize);
-    holders.retain(|_, held| held.len() <= common);
-    let mut counted = vec![0usize; items.len()];
-    for held in holders.values() {
-        for i in held {
-            counted[*i] += 1;
+}
+
+/// Held-out items, to look a stream of training rows up in.
+///
+/// An item has leaked when
+///
+/// - a row is the same apart from case, white space and punctuation ([`LeakKind::Exact`]);
+/// - a row holds at least 0.8 of its n-grams of 8 words, or 13 characters in scripts without spaces ([`LeakKind::Near`]);
+///   n-grams that more than a tenth of the items share (and more than ten) are wording around the items, such as an
+///   instruction, and are not counted;
+/// - or a row repeats it with a few words changed ([`LeakKind::Edited`]): it has at least 20 words, and a passage of the row
+///   differs from it in at most three of ten, with every number the same. One word changed in seven leaves no
+///   8-gram as it was.
+///
+/// An item too short for one n-gram is compared exactly.
+pub struct LeakIndex {
+    places: Vec<String>,
+    exact: HashedMap<Vec<u32>>,
+    /// How many n-grams each item has, the common ones included.
+    grams: Vec<usize>,
+    holders: Holders,
+    edits: Edits,
+    best: Vec<Option<Leak>>,
+    /// For each item the n-grams of the row at hand that it has too; 0 between rows.
+    hits: Vec<usize>,
+}
+
+impl LeakIndex {
+    /// `items` are the place (`file:line`) and the text of each held-out item.
+    pub fn new<'a>(items: impl IntoIterator<Item = (String, &'a str)>) -> Self {
+        let (places, units): (Vec<String>, Vec<Units>) =
+            items.into_iter().map(|(place, text)| (place, Units::of(text))).unzip();
+        let mut exact: HashedMap<Vec<u32>> = HashedMap::default();
+        for (item, units) in units.iter().enumerate() {
+            exact.entry(units.whole()).or_default().push(item as u32);
+        }
+        let grams: Vec<Vec<u64>> = units.iter().map(|units| units.distinct(WORDS)).collect();
+        Self {
+            exact,
+            holders: Holders::new(&grams),
+            grams: grams.iter().map(Vec::len).collect(),
+            edits: Edits::new(&units),
+            best: vec![None; places.len()],
+            hits: vec![0; places.len()],
+            places,
         }
     }
 
-    let mut best: Vec<Option<(f64, usize)>> = vec![None; items.len()];
-    let mut note = |item: usize, overlap: f64, row: usize| {
-        if best[item].is_none_or(|(so_far, _)| overlap > so_far) {
-            best[item] = Some((overlap, row));
+    /// Looks up one training row: its index, its place (`file:line`) and its text.
+    pub fn check(&mut self, row: usize, place: &str, text: &str) {
+        let units = Units::of(text);
+        for item in self.exact.get(&units.whole()).into_iter().flatten() {
+            note(&mut self.best, &self.places, (row, place), *item, LeakKind::Exact);
         }
-    };
-    // More than any share, so that an exact match is the closest.
-    const EXACT: f64 = 2.0;
-    let mut hits = vec![0usize; items.len()];
-    let mut touched = Vec::new();
-    for (row, grams) in train.iter().map(Grams::of).enumerate() {
-        for item in exact.get(&grams.whole).into_iter().flatten() {
-            note(*item, EXACT, row);
-        }
-        for item in grams.grams.iter().filter_map(|gram| holders.get(gram)).flatten() {
-            if hits[*item] == 0 {
+        let mut touched = Vec::new();
+        for item in units.distinct(WORDS).iter().flat_map(|gram| self.holders.of(*gram)) {
+            if self.hits[*item as usize] == 0 {
                 touched.push(*item);
             }
-            hits[*item] += 1;
+            self.hits[*item as usize] += 1;
         }
-        for item in touched.drain(..) {
-            let overlap = hits[item] as f64 / counted[item] as f64;
-            hits[item] = 0;
-            if overlap >= NEAR && counted[item] >= EVIDENCE.min(items[item].grams.len()) {
-                note(item, overlap, row);
+        for item in touched {
+            let counted = self.holders.counted[item as usize];
+            let share = std::mem::take(&mut self.hits[item as usize]) as f64 / counted as f64;
+            if share >= NEAR && counted >= EVIDENCE.min(self.grams[item as usize]) {
+                note(&mut self.best, &self.places, (row, place), item, LeakKind::Near(share));
             }
         }
+        for (item, share) in self.edits.of(&units) {
+            note(&mut self.best, &self.places, (row, place), item, LeakKind::Edited(share));
+        }
     }
-    let found = best.into_iter().enumerate().filter_map(|(item, best)| Some((item, best?)));
-    found
-        .map(|(item, (overlap, row))| Leak {
-            train: row,
+
+    /// At most one leak per item, the closest and then the earliest, in the order of the items.
+    pub fn finish(self) -> Vec<Leak> {
+        self.best.into_iter().flatten().collect()
+    }
+}
+
+/// Keeps the closest leak of an item; of equally close ones the first.
+fn note(best: &mut [Option<Leak>], places: &[String], row: (usize, &str), item: u32, kind: LeakKind) {
+    let item = item as usize;
+    if best[item].as_ref().is_none_or(|so_far| kind.closeness() > so_far.kind.closeness()) {
+        best[item] = Some(Leak {
+            train: row.0,
             held_out: item,
-            train_place: train[row].place(),
-            held_out_place: held_out[item].place(),
-            kind: if overlap == EXACT { LeakKind::Exact } else { LeakKind::Near(overlap) },
-        })
-        .collect()
-}
-
-/// Hashes of a prompt: whole, and of each distinct n-gram in it.
-struct Grams {
-    whole: u64,
-    grams: HashSet<u64>,
-}
-
-impl Grams {
-    fn of(row: &Row) -> Self {
-        let text = compared(row);
-        let units = units(&text);
-        let whole = hash(&units);
-        let han = text.chars().filter(|c| is_han(*c)).count();
-        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
-        let grams = match han * 2 > letters {
-            true => {
-                let characters: Vec<String> = units.iter().flat_map(|u| u.chars()).map(String::from).collect();
-                let characters: Vec<&str> = characters.iter().map(String::as_str).collect();
-                characters.windows(CHARACTERS).map(hash).collect()
-            }
-            false => units.windows(WORDS).map(hash).collect(),
-        };
-        Self { whole, grams }
+            train_place: row.1.to_owned(),
+            held_out_place: places[item].clone(),
+            kind,
+        });
     }
 }
 
-/// The text of a row that is compared, in lower case.
-fn compared(row: &Row) -> String {
-    let text = match &row.prompt {
-        Prompt::Text(text) if text.is_empty() => row.completion.clone().unwrap_or_default(),
-        Prompt::Text(text) => text.clone(),
-        Prompt::Chat(turns) => {
-            let said = turns.iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
-            said.collect::<Vec<_>>().join("\n")
-        }
-    };
-    text.to_lowercase()
-}
-
-/// Runs of letters and digits, and signs one by one; without white space and punctuation. A Han character is a unit.
-fn units(text: &str) -> Vec<&str> {
-    let mut out = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices() {
-        let word = c.is_alphanumeric() && !is_han(c);
-        if !word && let Some(from) = start.take() {
-            out.push(&text[from..at]);
-        }
-        match c {
-            _ if word => start = start.or(Some(at)),
-            c if c.is_whitespace() || is_punctuation(c) => {}
-            c => out.push(&text[at..at + c.len_utf8()]),
-        }
+/// Held-out rows that are, or nearly are, training rows, as [`LeakIndex`] finds them.
+///
+/// Compared are the turns of user and assistant, or the plain text, of a row without a prompt its completion: lower case,
+/// without punctuation, signs of calculation kept.
+pub fn leaks(train: &[Row], held_out: &[Row]) -> Vec<Leak> {
+    let texts: Vec<String> = held_out.iter().map(compared).collect();
+    let items = held_out.iter().zip(&texts).map(|(row, text)| (row.place(), text.as_str()));
+    let mut index = LeakIndex::new(items);
+    for (at, row) in train.iter().enumerate() {
+        index.check(at, &row.place(), &compared(row));
     }
-    if let Some(from) = start {
-        out.push(&text[from..]);
-    }
-    out
-}
-
-fn is_punctuation(c: char) -> bool {
-    ".,;:!?'\"`()[]{}…—–‘’“”。，、；：！？（）「」『』《》【】".contains(c)
-}
-
-fn is_han(c: char) -> bool {
-    matches!(u32::from(c), 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x323AF)
-}
-
-/// FNV-1a over the units, with a separator between them.
-fn hash(units: &[&str]) -> u64 {
-    let step = |h: u64, byte: u8| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    units.iter().flat_map(|unit| unit.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325, step)
+    index.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use temper_text::Prompt;
 
     fn rows(texts: &[&str]) -> Vec<Row> {
         let row = |(i, text): (usize, &&str)| Row {
@@ -190,8 +166,7 @@ mod tests {
             line: i + 1,
             id: i.to_string(),
             prompt: Prompt::user(*text),
-            completion: None,
-            fields: Default::default(),
+            ..Row::default()
         };
         texts.iter().enumerate().map(row).collect()
     }

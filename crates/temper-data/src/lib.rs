@@ -1,27 +1,45 @@
-//! Rows of data from files, on this machine or on the Hugging Face [Hub](hub): JSONL, JSON, CSV and TSV; column maps, templates and filters; order; leaks between training
-//! rows and held-out items.
+//! Rows of data from and to files, on this machine or from the Hugging Face [Hub](hub): JSONL, JSON, CSV and TSV, also compressed, Parquet and Arrow; column maps, templates and
+//! filters; cleaning, splitting and mixing; leaks between training rows and held-out items.
 //!
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
 
+mod decontaminate;
+mod edits;
 mod error;
 mod filter;
 mod formats;
+mod grams;
 pub mod hub;
 mod inputs;
 mod leaks;
+pub mod mix;
+mod near;
 mod order;
 mod read;
+mod removed;
 mod row;
+mod rules;
 mod select;
+mod setting;
 mod shape;
 mod source;
+pub mod split;
 mod template;
+mod units;
+mod write;
 
+pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
 pub use error::DataError;
+pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
-pub use leaks::{Leak, LeakKind, leaks};
-pub use order::order;
-pub use read::{read, read_hub};
-pub use row::Row;
+pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
+pub use near::{Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
+pub use order::{Shuffle, order};
+pub use read::{Rows, read, read_hub};
+pub use removed::{Removed, RemovedExample};
+pub use row::{Row, Step};
+pub use rules::{LanguageRule, LengthRule, LengthUnit};
 pub use select::select;
+pub use setting::SettingError;
+pub use write::{Writer, Written};

@@ -5,6 +5,7 @@
 //! default filled in) and consistent (every name it mentions exists, no gate is judged by what an arm trained on).
 
 mod check;
+mod clean;
 mod compute;
 mod data;
 mod digest;
@@ -17,6 +18,7 @@ mod hub_path;
 mod lab;
 mod load;
 mod lora;
+mod loss_on;
 mod optim;
 mod overrides;
 pub mod plan;
@@ -25,6 +27,7 @@ mod reject;
 mod schema;
 mod scorer;
 mod sft;
+mod shape;
 mod single;
 mod stage;
 mod suggest;
@@ -32,6 +35,7 @@ mod suite;
 mod tree;
 mod validate;
 
+pub use clean::{Check, Clean, Duplicates, Mix, MixBy, MixPart, MixUntil, Part, Side};
 pub use compute::{AdamState, Bytes, Checkpointing, Dtype, NotBytes};
 pub use data::{Columns, DataSource, Location, expand_env};
 pub use error::RecipeError;
@@ -40,12 +44,14 @@ pub use grpo::{Grpo, LossType, RewardRef, ScaleRewards};
 pub use hub_path::{HubKind, HubPath};
 pub use lab::{Annotator, CorpusMix, Lab, Pretrain};
 pub use lora::{ALL_LINEAR, BaseStorage, LoraSpec, PROJECTIONS, Targets};
+pub use loss_on::LossOn;
 pub use optim::{Extent, Optim, Scheduler};
 pub use plan::{Plan, PlannedArm, PlannedStage};
 pub use recipe::{Arm, Budget, EvaluateWhen, ModelRef, Recipe};
 pub use reject::{Keep, Reject};
 pub use scorer::ScorerSpec;
-pub use sft::Sft;
+pub use sft::{LongRows, Sft};
+pub use shape::Shape;
 pub use single::SingleStage;
 pub use stage::{Init, Stage, StageData};
 pub use suite::{Sampling, Suite};

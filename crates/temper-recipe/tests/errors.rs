@@ -64,7 +64,8 @@ fn unknown_keys() {
     assert_eq!(
         with("rows: 200", "row: 200"),
         "r.yaml:12:37: suites.familiar.data.row: unknown key; did you mean `rows`? \
-         Known keys: path, subset, split, rows, skip, columns, filter, template, system, chat"
+         Known keys: path, subset, split, shape, mix, rows, skip, columns, filter, template, system, chat, chat_template_kwargs, \
+         clean, part, allow"
     );
     assert_eq!(
         with("weight: 0.5", "wieght: 0.5"),

@@ -1,4 +1,7 @@
-//! The language of words, by script.
+//! The language of words, by script, and of whole texts.
+//!
+//! [`identify`] names the language of a text. The rest of this module is about words, as rewards and metrics of language
+//! consistency need them.
 //!
 //! Text is cut into words by Unicode's word boundaries (UAX 29), under which each Han character is a word. A word in Latin
 //! letters counts as English, a Han character as Chinese, anything else as another language. Two kinds of text have no
@@ -10,6 +13,10 @@
 //!
 //! What counts as a word follows no published list: R1's report defines the consistency of a text as the share of its words
 //! that are in the target language (arXiv 2501.12948, section 2.3.2) and leaves the segmentation open.
+
+mod identify;
+
+pub use identify::{Identified, LANGUAGES, identify};
 
 use unicode_segmentation::UnicodeSegmentation;
 
