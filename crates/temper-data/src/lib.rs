@@ -1,5 +1,6 @@
-//! Rows of data from and to files: JSONL, JSON, CSV and TSV, also compressed, Parquet and Arrow; column maps, templates and
-//! filters; cleaning, splitting and mixing; leaks between training rows and held-out items.
+//! Rows of data from and to files, on this machine or from the Hugging Face [Hub](hub): JSONL, JSON, CSV and TSV, also
+//! compressed, Parquet and Arrow; their shapes, cleaning, splitting and mixing; leaks between training rows and held-out items;
+//! and from rows to tokens, with the checks that stand between.
 //!
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
@@ -13,6 +14,7 @@ mod error;
 mod filter;
 mod formats;
 mod grams;
+pub mod hub;
 mod inputs;
 mod leaks;
 pub mod mix;

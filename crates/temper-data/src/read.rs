@@ -2,6 +2,7 @@
 
 use crate::error::{Place, kind, list};
 use crate::formats::{Record, Records};
+use crate::hub::{self, HubFiles};
 use crate::shape::{self, Fields, Parts};
 use crate::source::{self, File};
 use crate::template::Template;
@@ -10,8 +11,9 @@ use serde_json::{Map, Value};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
-use temper_recipe::{Columns, DataSource, Shape};
+use temper_recipe::{Columns, DataSource, Location, Shape};
 use temper_text::{Completion, Message, Prompt};
 
 /// All rows of a data source's files; see [`Rows`].
@@ -67,14 +69,37 @@ struct Current {
 }
 
 impl Rows {
-    /// Finds the source's files. `has_chat_template` is what `chat` means where the source does not say.
+    /// Finds the source's files, fetched first where they are on the Hub. `has_chat_template` is what `chat` means where the
+    /// source does not say.
     ///
     /// # Errors
-    /// There is no such file, or its format is not known.
+    /// There is no such file, or its format is not known; on the Hub, as [`hub::dataset_files`].
     pub fn open(source: &DataSource, has_chat_template: bool) -> Result<Self, DataError> {
+        let files = match source.location() {
+            Ok(Location::Hub(path)) => {
+                source::of_hub(&hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?)?
+            }
+            _ => source::files(&source.path)?,
+        };
+        Ok(Self::of(source, files, has_chat_template))
+    }
+
+    /// As [`open`](Self::open), of files that were fetched from the Hub already.
+    ///
+    /// # Errors
+    /// A file's format is not known.
+    pub fn of_hub(source: &DataSource, found: &HubFiles, has_chat_template: bool) -> Result<Self, DataError> {
+        Ok(Self::of(source, source::of_hub(found)?, has_chat_template))
+    }
+
+    /// The files that are read, in their order.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.as_slice().iter().map(|file| file.path.clone()).collect()
+    }
+
+    fn of(source: &DataSource, files: Vec<File>, has_chat_template: bool) -> Self {
         let template = source.template.as_deref().map(Template::parse);
-        let files = source::files(&source.path)?;
-        Ok(Self {
+        Self {
             chat: source.chat.unwrap_or(has_chat_template),
             headerless: headerless(&source.columns, template.as_ref()),
             template,
@@ -90,7 +115,7 @@ impl Rows {
             others: BTreeMap::new(),
             ids: HashSet::new(),
             notes: Vec::new(),
-        })
+        }
     }
 
     /// What the files that were read to their end changed or left out, in sentences to show.

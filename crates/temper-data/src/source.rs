@@ -3,9 +3,10 @@
 use crate::DataError;
 use crate::error::{Place, list, nearest};
 use crate::formats::Format;
+use crate::hub::{self, HubFiles};
 use globset::GlobBuilder;
 use std::path::{Component, Path, PathBuf};
-use temper_recipe::RecipeError;
+use temper_recipe::{HubPath, RecipeError};
 
 /// One file to read.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ const ABOUT_ROWS: [&str; 4] = ["dataset_dict.json", "dataset_info.json", "datase
 /// The files that `path` stands for, in the order of their names, hidden ones left out.
 ///
 /// `path` is a file; a folder: every file in it of a known format, not deeper, and of a folder that `datasets.save_to_disk`
-/// wrote, the files that its `state.json` names; or has wildcards: `*` and `?` within a name, `**` for any folders,
-/// `[a-c]`, `{train,test}`.
+/// wrote, the files that its `state.json` names; has wildcards: `*` and `?` within a name, `**` for any folders, `[a-c]`,
+/// `{train,test}`; or names a data set on the Hub, of which the split `train` or the only one counts.
 pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
     let here = Place::file(path);
     if path.trim().is_empty() {
@@ -39,6 +40,10 @@ pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
         ),
         other => here.error(other.to_string(), "Correct the path"),
     })?;
+    if HubPath::is(&expanded) {
+        let path = HubPath::parse(&expanded).map_err(|e| here.error(e.to_string(), "Correct the path"))?;
+        return of_hub(&hub::dataset_files(&path, None, None)?);
+    }
     let shown = Path::new(&expanded);
     let here = Place::file(&expanded);
     if shown.is_file() {
@@ -137,6 +142,14 @@ fn wildcard(path: &Path, here: Place) -> Result<Vec<File>, DataError> {
         ));
     }
     Ok(known)
+}
+
+/// Files that were fetched from the Hub, by their paths in the repository.
+pub(crate) fn of_hub(found: &HubFiles) -> Result<Vec<File>, DataError> {
+    let file = |(path, name): (&PathBuf, &String)| {
+        Ok(File { path: path.clone(), name: name.clone(), format: Format::of(path, name)? })
+    };
+    found.files.iter().zip(&found.names).map(file).collect()
 }
 
 fn known_file(base: &Path, path: PathBuf) -> Option<File> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::suggest::unknown;
-use crate::{Check, Clean, Mix, Part, RecipeError, Shape};
+use crate::{Check, Clean, HubPath, Mix, Part, RecipeError, Shape};
 
 /// Rows from the lab, a file, a folder, the hub, or a mixture of other sources. One of `path` and `mix` is needed.
 ///
@@ -16,8 +16,13 @@ use crate::{Check, Clean, Mix, Part, RecipeError, Shape};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSource {
-    /// `lab:NAME`, a file (JSONL, JSON, CSV or TSV), a folder or a glob; `${VAR}` is replaced by the environment variable.
+    /// `lab:NAME`, a file (JSONL, JSON, CSV or TSV), a folder or a glob, or `hf://datasets/ORG/NAME[@REVISION][/PATH]`;
+    /// `${VAR}` is replaced by the environment variable.
     pub path: String,
+    /// Subset of an `hf://` data set (`config_name` in its README.md); `null` for the default one.
+    pub subset: Option<String>,
+    /// Split of an `hf://` data set; `null` for `train`, or the only one where there is no `train`.
+    pub split: Option<String>,
     /// How a row's fields make up prompt and completion; `null`: by the columns that are named, else by the row's fields.
     pub shape: Option<Shape>,
     /// Instead of a path: other entries of `data`, mixed.
@@ -51,6 +56,8 @@ impl Default for DataSource {
     fn default() -> Self {
         DataSource {
             path: String::new(),
+            subset: None,
+            split: None,
             shape: None,
             mix: None,
             rows: None,
@@ -142,15 +149,21 @@ pub enum Location {
     Lab(String),
     /// A file, folder or glob, with environment variables replaced.
     File(PathBuf),
+    /// A data set on the Hugging Face Hub.
+    Hub(HubPath),
 }
 
 impl DataSource {
-    /// Where the rows are. Errors when the path names an environment variable that is not set.
+    /// Where the rows are. Errors when the path names an environment variable that is not set, or is a malformed `hf://` one.
     pub fn location(&self) -> Result<Location, RecipeError> {
-        match self.path.strip_prefix("lab:") {
-            Some(name) => Ok(Location::Lab(name.to_string())),
-            None => Ok(Location::File(PathBuf::from(expand_env(&self.path)?))),
+        if let Some(name) = self.path.strip_prefix("lab:") {
+            return Ok(Location::Lab(name.to_string()));
         }
+        let path = expand_env(&self.path)?;
+        if HubPath::is(&path) {
+            return HubPath::parse(&path).map(Location::Hub);
+        }
+        Ok(Location::File(PathBuf::from(path)))
     }
 }
 

@@ -64,4 +64,12 @@ pub enum RecipeError {
         /// The text.
         text: String,
     },
+    /// A malformed `hf://` path.
+    #[error("`{text}`: {message}")]
+    HubPath {
+        /// The path.
+        text: String,
+        /// What is malformed, and what to write.
+        message: String,
+    },
 }

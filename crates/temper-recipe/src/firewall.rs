@@ -154,6 +154,11 @@ fn overlap(a: &DataSource, b: &DataSource) -> bool {
     if plain_path(&a.path) != plain_path(&b.path) {
         return false;
     }
+    // Which splits there are is not known here; `train` is read where none is named.
+    let split = |source: &DataSource| source.split.clone().unwrap_or_else(|| "train".into());
+    if a.subset != b.subset || split(a) != split(b) {
+        return false;
+    }
     let before = |source: &DataSource| DataSource { part: None, ..source.clone() };
     if let (Some(one), Some(other)) = (&a.part, &b.part)
         && one.take != other.take
@@ -215,5 +220,11 @@ mod tests {
         // Different filters renumber the rows, so ranges prove nothing.
         let other = source("x", 100, Some(5), &[("kind", json!("a"))]);
         assert!(overlap(&source("x", 0, Some(5), &[]), &other));
+        let split = |split: Option<&str>| DataSource {
+            split: split.map(str::to_owned),
+            ..source("hf://datasets/a/b", 0, None, &[])
+        };
+        assert!(overlap(&split(None), &split(Some("train"))));
+        assert!(!overlap(&split(None), &split(Some("test"))));
     }
 }

@@ -83,8 +83,8 @@ impl Default for Recipe {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
 pub struct ModelRef {
-    /// `lab:base` (pre-trained on the lab's corpus) or a Hugging Face model directory; `${VAR}` is replaced by the
-    /// environment variable.
+    /// `lab:base` (pre-trained on the lab's corpus), a Hugging Face model directory or `hf://ORG/MODEL[@REVISION]`;
+    /// `${VAR}` is replaced by the environment variable.
     pub path: String,
 }
 

@@ -8,8 +8,8 @@ use crate::schema::schema;
 use crate::suggest::unknown;
 use crate::tree::{Node, Place};
 use crate::{
-    ALL_LINEAR, Arm, Bytes, Clean, DataSource, Gate, Grpo, LoraSpec, Mix, PROJECTIONS, Recipe, RecipeError, Reject,
-    Sft, Stage, StageData, Targets, firewall,
+    ALL_LINEAR, Arm, Bytes, Clean, DataSource, Gate, Grpo, HubKind, HubPath, LoraSpec, Mix, PROJECTIONS, Recipe,
+    RecipeError, Reject, Sft, Stage, StageData, Targets, firewall,
 };
 
 /// What a check finds: nothing or the first problem.
@@ -57,6 +57,7 @@ impl Checks<'_> {
         if recipe.model.path.trim().is_empty() {
             return fail("model.path", NO_MODEL);
         }
+        hub_path("model.path", &recipe.model.path, HubKind::Model)?;
         self.lab()?;
         if let Some(Err(error)) = recipe.memory_budget.as_deref().map(str::parse::<Bytes>) {
             return fail("memory_budget", error.to_string());
@@ -65,7 +66,7 @@ impl Checks<'_> {
             let path = format!("data.{key}");
             name(&path, key)?;
             match &source.mix {
-                None => source_path(&path, &source.path)?,
+                None => data_source(&path, source)?,
                 Some(mix) => self.mix(&path, source, mix)?,
             }
             self.clean(&path, source)?;
@@ -151,7 +152,7 @@ impl Checks<'_> {
             if suite.data.mix.is_some() {
                 return fail(format!("{inner}.mix"), "a suite's items are not mixed; write one suite per source");
             }
-            source_path(&inner, &suite.data.path)?;
+            data_source(&inner, &suite.data)?;
             self.clean(&inner, &suite.data)?;
             for (i, scorer) in suite.scorers.iter().enumerate() {
                 let inner = format!("{path}.scorers[{i}]");
@@ -470,11 +471,42 @@ fn name(path: &str, name: &str) -> Checked {
     fail(path, format!("`{name}` is not a name; use letters, digits, `.`, `_` and `-`, a letter or digit first"))
 }
 
-fn source_path(path: &str, value: &str) -> Checked {
-    if value.trim().is_empty() {
-        return fail(format!("{path}.path"), "the path is empty; give `lab:NAME`, a file, a folder or a glob");
+fn data_source(path: &str, source: &DataSource) -> Checked {
+    if source.path.trim().is_empty() {
+        return fail(
+            format!("{path}.path"),
+            "the path is empty; give `lab:NAME`, a file, a folder, a glob or `hf://datasets/ORG/NAME`",
+        );
     }
-    Ok(())
+    let keys = [("subset", &source.subset), ("split", &source.split)];
+    if let Some((key, _)) = keys.iter().find(|(_, value)| value.is_some())
+        && !HubPath::is(&source.path)
+        && !source.path.starts_with("${")
+    {
+        return fail(
+            format!("{path}.{key}"),
+            format!("`{}` is not an `hf://` data set and has no {key}s; remove `{key}`", source.path),
+        );
+    }
+    hub_path(&format!("{path}.path"), &source.path, HubKind::Dataset)
+}
+
+/// An `hf://` path is well-formed and of the right kind, unless it depends on an environment variable.
+fn hub_path(path: &str, value: &str, kind: HubKind) -> Checked {
+    if !HubPath::is(value) || value.contains("${") {
+        return Ok(());
+    }
+    match HubPath::parse(value) {
+        Err(error) => fail(path, error.to_string()),
+        Ok(hub) if hub.kind != kind => fail(
+            path,
+            match kind {
+                HubKind::Model => format!("`{value}` names a data set, not a model; write `hf://ORG/MODEL`"),
+                HubKind::Dataset => format!("`{value}` names a model, not a data set; write `hf://datasets/ORG/NAME`"),
+            },
+        ),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// A sum of shares without the last digits' noise.

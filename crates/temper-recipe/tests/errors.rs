@@ -64,7 +64,8 @@ fn unknown_keys() {
     assert_eq!(
         with("rows: 200", "row: 200"),
         "r.yaml:12:37: suites.familiar.data.row: unknown key; did you mean `rows`? \
-         Known keys: path, rows, skip, columns, filter, template, system, chat"
+         Known keys: path, subset, split, shape, mix, rows, skip, columns, filter, template, system, chat, chat_template_kwargs, \
+         clean, part, allow"
     );
     assert_eq!(
         with("weight: 0.5", "wieght: 0.5"),
@@ -509,4 +510,23 @@ fn formats_adapters_and_budgets() {
     ] {
         assert!(text.contains(says), "{text}\n{says}");
     }
+}
+
+#[test]
+fn paths_on_the_hub() {
+    Recipe::parse(
+        GOOD,
+        "r.yaml",
+        &["data.train={path: 'hf://datasets/a/b', subset: main, split: test}".into()],
+        &SCORERS,
+    )
+    .unwrap();
+    let e = set("data.train.path=hf://datasets/");
+    assert!(e.contains("data.train.path: `hf://datasets/`") && e.contains("`hf://datasets/ORG/NAME`"), "{e}");
+    let e = set("data.train.path=hf://a/b");
+    assert!(e.contains("names a model, not a data set; write `hf://datasets/ORG/NAME`"), "{e}");
+    let e = set("model.path=hf://datasets/a/b");
+    assert!(e.contains("model.path: ") && e.contains("names a data set, not a model"), "{e}");
+    let e = set("suites.familiar.data.split=test");
+    assert!(e.contains("suites.familiar.data.split: `lab:eval/familiar`") && e.contains("remove `split`"), "{e}");
 }

@@ -44,7 +44,7 @@ pub enum Ending {
 pub struct Inputs {
     sources: Sources,
     prepared: Prepared,
-    /// The model, where the recipe names a directory. The lab's base model may have to be made first.
+    /// The model, where the recipe names a directory or one of the Hub. The lab's base model may have to be made first.
     given: Option<Loaded>,
 }
 
@@ -57,7 +57,10 @@ impl Inputs {
         let sources = Sources::new(&recipe.lab);
         let given = models::given(&recipe.model)?;
         let chat = given.as_ref().is_none_or(|loaded| loaded.tokenizer.has_chat_template());
-        let prepared = prepare(recipe, &sources, chat)?;
+        let mut prepared = prepare(recipe, &sources, chat)?;
+        if let Some(revision) = given.as_ref().and_then(|loaded| loaded.revision.as_ref()) {
+            prepared.notes.push(format!("{}: commit {revision}", recipe.model.path));
+        }
         Ok(Self { sources, prepared, given })
     }
 }
@@ -189,7 +192,7 @@ struct Base {
 
 impl Base {
     fn new(loaded: Loaded, digest: String, precision: Precision) -> Self {
-        let Loaded { mut model, tokenizer, dir, pretraining, cached } = loaded;
+        let Loaded { mut model, tokenizer, dir, pretraining, cached, revision: _ } = loaded;
         model.set_precision(precision);
         Base { model: Some(model), precision, digest, tokenizer, dir, pretraining, cached }
     }

@@ -1,12 +1,13 @@
-//! From a model's path to weights and tokenizer: a Hugging Face directory, or the lab's base model, pre-trained on first use.
+//! From a model's path to weights and tokenizer: a Hugging Face directory, a model of the Hugging Face Hub, or the lab's base
+//! model, pre-trained on first use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use temper_engine::{Model, ModelConfig};
 use temper_lab::World;
-use temper_recipe::{Bytes, Lab, ModelRef};
+use temper_recipe::{Bytes, HubPath, Lab, ModelRef};
 use temper_text::Tokenizer;
 use temper_train::{Cost, Progress, Resources, StageContext, StageStatus};
 
@@ -30,6 +31,8 @@ pub struct Loaded {
     pub pretraining: Cost,
     /// Whether a cached base model was used.
     pub cached: bool,
+    /// The commit, for a model of the Hugging Face Hub.
+    pub revision: Option<String>,
 }
 
 impl Loaded {
@@ -47,14 +50,14 @@ impl Loaded {
 pub enum Resolve {
     /// The model.
     Ready(Box<Loaded>),
-    /// Pre-training was interrupted; its state is saved and the next call goes on from there.
+    /// Pre-training or a download was interrupted; what there is of it is kept and the next call goes on from there.
     Interrupted,
 }
 
-/// Loads a directory, or makes the lab's base model.
+/// Loads a directory or a model of the Hugging Face Hub, or makes the lab's base model.
 ///
 /// # Errors
-/// A missing, half-written or unsupported model; a tokenizer larger than the embedding.
+/// A missing, half-written or unsupported model; one that cannot be fetched; a tokenizer larger than the embedding.
 pub fn resolve(
     model: &ModelRef,
     sources: &Sources,
@@ -62,25 +65,43 @@ pub fn resolve(
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Resolve, RunError> {
-    match given(model)? {
-        Some(loaded) => Ok(Resolve::Ready(Box::new(loaded))),
-        None => lab_base(sources, lab, progress, stop),
+    match given(model) {
+        Ok(Some(loaded)) => Ok(Resolve::Ready(Box::new(loaded))),
+        Ok(None) => lab_base(sources, lab, progress, stop),
+        // What has arrived of a download is kept.
+        Err(RunError::Data(_)) if stop.load(Ordering::SeqCst) => Ok(Resolve::Interrupted),
+        Err(error) => Err(error),
     }
 }
 
-/// The model of a directory; `None` for the lab's base model.
+/// The model of a directory or of the Hub; `None` for the lab's base model.
 ///
 /// # Errors
-/// As [`load_directory`]; a `lab:` name other than the base model's.
+/// As [`local`] and [`load_directory`]; a `lab:` name other than the base model's.
 pub(crate) fn given(model: &ModelRef) -> Result<Option<Loaded>, RunError> {
     let path = temper_recipe::expand_env(&model.path)?;
     match path.strip_prefix("lab:") {
         Some("base") => Ok(None),
         Some(other) => Err(RunError::Other(format!(
-            "model.path: the lab has no model `{other}`. Use `{LAB_BASE}`, or a Hugging Face model directory"
+            "model.path: the lab has no model `{other}`. Use `{LAB_BASE}`, a Hugging Face model directory, or `hf://ORG/MODEL`"
         ))),
-        None => load_directory(Path::new(&path)).map(Some),
+        None => {
+            let (dir, revision) = local(&path)?;
+            Ok(Some(Loaded { revision, ..load_directory(&dir)? }))
+        }
     }
+}
+
+/// The directory that a path stands for: itself, or where the files of `hf://ORG/MODEL` were fetched to, with their commit.
+///
+/// # Errors
+/// A malformed `hf://` path; what cannot be fetched.
+pub fn local(path: &str) -> Result<(PathBuf, Option<String>), RunError> {
+    if !HubPath::is(path) {
+        return Ok((PathBuf::from(path), None));
+    }
+    let (dir, commit) = temper_data::hub::model_dir(&HubPath::parse(path)?)?;
+    Ok((dir, Some(commit)))
 }
 
 /// Loads weights and tokenizer of a Hugging Face directory and checks that they fit each other.
@@ -99,7 +120,7 @@ pub fn load_directory(dir: &Path) -> Result<Loaded, RunError> {
     let model = Model::load(dir)?;
     let tokenizer = Tokenizer::load(dir)?;
     check_fit(&model, &tokenizer, dir)?;
-    Ok(Loaded { model, tokenizer, dir: dir.to_owned(), pretraining: Cost::default(), cached: false })
+    Ok(Loaded { model, tokenizer, dir: dir.to_owned(), pretraining: Cost::default(), cached: false, revision: None })
 }
 
 /// Refuses a model whose weights alone do not fit into the memory, before they are read.
@@ -208,7 +229,14 @@ pub(crate) fn lab_base(
     // The cost is written last: a cache folder without it is an unfinished one.
     directory::write(&dir.join(COST_FILE), &serde_json::to_vec_pretty(&outcome.cost).map_err(RunError::json)?)?;
     let _ = fs::remove_dir_all(dir.join("state"));
-    Ok(Resolve::Ready(Box::new(Loaded { model, tokenizer, dir, pretraining: outcome.cost, cached: false })))
+    Ok(Resolve::Ready(Box::new(Loaded {
+        model,
+        tokenizer,
+        dir,
+        pretraining: outcome.cost,
+        cached: false,
+        revision: None,
+    })))
 }
 
 #[cfg(test)]

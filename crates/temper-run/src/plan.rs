@@ -107,9 +107,11 @@ pub struct EvaluationEstimate {
 /// Whatever would stop the run before its first step.
 pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
     let sources = Sources::new(&recipe.lab);
-    let path = temper_recipe::expand_env(&recipe.model.path)?;
+    let given = models::given(&recipe.model)?;
     let scratch = std::env::temp_dir().join(format!("temper-plan-{}", std::process::id()));
-    let (config, tokenizer, pretraining) = if path == models::LAB_BASE {
+    let (config, tokenizer, pretraining) = if let Some(loaded) = given {
+        (loaded.model.config().clone(), loaded.tokenizer, None)
+    } else {
         let world = sources.world();
         world.train_tokenizer()?.write(&scratch)?;
         let tokenizer = Tokenizer::load(&scratch);
@@ -120,9 +122,6 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
         let flops = config.train_flops(tokens, 0);
         let cached = models::lab_base_dir(world).join(models::COST_FILE).exists();
         (config, tokenizer, Some(Pretraining { tokens, flops, cached }))
-    } else {
-        let loaded = models::load_directory(std::path::Path::new(&path))?;
-        (loaded.model.config().clone(), loaded.tokenizer, None)
     };
     let prepared = prepare(recipe, &sources, tokenizer.has_chat_template())?;
     let resources = Resources::new(recipe, crate::machine::available_memory());

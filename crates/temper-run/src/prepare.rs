@@ -29,7 +29,7 @@ pub struct Prepared {
     pub suites: IndexMap<String, PreparedSuite>,
     /// Scorers that stages reward or select by.
     pub scorers: BTreeMap<String, Arc<dyn Scorer>>,
-    /// What a reader should know: near duplicates between training rows and items.
+    /// What a reader should know: commits of the Hub, near duplicates between training rows and items.
     pub notes: Vec<String>,
 }
 
@@ -71,7 +71,8 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
             }
         }
     }
-    let notes = check_leaks(&data, &suites)?;
+    let mut notes = sources.notes();
+    notes.extend(check_leaks(&data, &suites)?);
     Ok(Prepared { data, suites, scorers, notes })
 }
 

@@ -1,8 +1,9 @@
-//! Where rows come from: files, or the lab for `lab:` names.
+//! Where rows come from: files, the Hugging Face Hub, or the lab for `lab:` names.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use temper_data::Row;
+use temper_data::hub::{self, HubFiles};
 use temper_lab::World;
 use temper_recipe::{Columns, DataSource, Lab, Location};
 
@@ -12,17 +13,23 @@ use crate::error::RunError;
 pub struct Sources {
     lab: Lab,
     world: OnceCell<World>,
+    notes: RefCell<Vec<String>>,
 }
 
 impl Sources {
     /// Sources over the world of these knobs.
     pub fn new(lab: &Lab) -> Self {
-        Self { lab: lab.clone(), world: OnceCell::new() }
+        Self { lab: lab.clone(), world: OnceCell::new(), notes: RefCell::default() }
     }
 
     /// The lab's world.
     pub fn world(&self) -> &World {
         self.world.get_or_init(|| World::new(&self.lab))
+    }
+
+    /// What a reader should know about the rows that were asked for: which commits of the Hub they are from.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.borrow().clone()
     }
 
     /// The rows of a source: filtered, skipped, capped. `chat`: whether plain prompts become dialogues where the source
@@ -37,6 +44,14 @@ impl Sources {
                 temper_data::select(self.world().rows(&name)?, source)
             }
             Location::File(_) => temper_data::read(source, chat)?,
+            Location::Hub(path) => {
+                let found = hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?;
+                let note = origin(&source.path, &found);
+                if !self.notes.borrow().contains(&note) {
+                    self.notes.borrow_mut().push(note);
+                }
+                temper_data::Rows::of_hub(source, &found, chat)?.collect::<Result<_, _>>()?
+            }
         };
         if rows.is_empty() {
             return Err(RunError::Other(format!(
@@ -48,6 +63,19 @@ impl Sources {
     }
 }
 
+/// Which commit, subset and split were read, and what was not.
+fn origin(path: &str, found: &HubFiles) -> String {
+    let named = [("subset", &found.subset), ("split", &found.split)];
+    let named = named.iter().filter_map(|(what, name)| Some(format!("{what} `{}`, ", name.as_ref()?)));
+    let count = found.names.len();
+    let files = if count == 1 { "file" } else { "files" };
+    let mut note = format!("{path}: {}commit {}, {count} {files}", named.collect::<String>(), found.revision);
+    if !found.left_out.is_empty() {
+        note.push_str(&format!(" (not read, since in another format: {})", found.left_out.join(", ")));
+    }
+    note
+}
+
 /// The lab's rows have their prompts and completions already; keys that shape a file's rows would do nothing.
 fn refuse_file_keys(source: &DataSource) -> Result<(), RunError> {
     let keys = [
@@ -55,6 +83,8 @@ fn refuse_file_keys(source: &DataSource) -> Result<(), RunError> {
         ("template", source.template.is_some()),
         ("system", source.system.is_some()),
         ("chat", source.chat.is_some()),
+        ("subset", source.subset.is_some()),
+        ("split", source.split.is_some()),
     ];
     match keys.iter().find(|(_, set)| *set) {
         None => Ok(()),

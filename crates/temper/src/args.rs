@@ -81,10 +81,10 @@ pub struct RunArgs {
 
 #[derive(Args)]
 pub struct SingleArgs {
-    /// Model: a Hugging Face directory, or `lab:base`
+    /// Model: a Hugging Face directory, `hf://ORG/MODEL`, or `lab:base`
     #[arg(long)]
     pub model: String,
-    /// Rows: a JSONL, JSON, CSV or TSV file, a folder, a glob, or `lab:NAME`
+    /// Rows: a JSONL, JSON, CSV or TSV file, a folder, a glob, `hf://datasets/ORG/NAME`, or `lab:NAME`
     #[arg(long)]
     pub data: String,
     /// Which columns hold what, such as `prompt=question,completion=answer`
@@ -111,7 +111,7 @@ pub struct GrpoArgs {
 
 #[derive(Args)]
 pub struct SampleArgs {
-    /// Model: a Hugging Face directory, or `lab:base`
+    /// Model: a Hugging Face directory, `hf://ORG/MODEL`, or `lab:base`
     #[arg(long)]
     pub model: String,
     /// Rows: `{"prompt": …}`, `{"messages": […]}` or `{"text": …}`
@@ -154,7 +154,7 @@ pub struct SampleArgs {
 
 #[derive(Args)]
 pub struct LogprobsArgs {
-    /// Model: a Hugging Face directory, or `lab:base`
+    /// Model: a Hugging Face directory, `hf://ORG/MODEL`, or `lab:base`
     #[arg(long)]
     pub model: String,
     /// Rows: `{"text": …}` or `{"messages": […]}`
@@ -176,7 +176,7 @@ pub struct LogprobsArgs {
 
 #[derive(Args)]
 pub struct EvalArgs {
-    /// Model: a Hugging Face directory, or `lab:base`
+    /// Model: a Hugging Face directory, `hf://ORG/MODEL`, or `lab:base`
     #[arg(long)]
     pub model: String,
     /// The recipe whose suites are run
@@ -299,12 +299,12 @@ pub struct BenchCommon {
 
 #[derive(Args)]
 pub struct MergeArgs {
-    /// The base: a Hugging Face directory, or `lab:base`
+    /// The base: a Hugging Face directory, `hf://ORG/MODEL`, or `lab:base`
     #[arg(long)]
     pub model: String,
-    /// PEFT directory: `adapter_config.json` and `adapter_model.safetensors`
+    /// PEFT directory (`adapter_config.json` and `adapter_model.safetensors`), or `hf://ORG/ADAPTER`
     #[arg(long, value_name = "DIR")]
-    pub adapter: PathBuf,
+    pub adapter: String,
     /// Directory to write: the merged model in f32, with the base's tokenizer
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -17,3 +17,8 @@ pub fn flag() -> Result<&'static AtomicBool, CliError> {
     .map_err(|e| CliError::message(format!("the handler for Ctrl-C cannot be installed: {e}")))?;
     Ok(&STOP)
 }
+
+/// Whether Ctrl-C was pressed since [`flag`] was called.
+pub fn asked() -> bool {
+    STOP.load(Ordering::SeqCst)
+}

@@ -3,6 +3,7 @@
 mod args;
 mod bars;
 mod commands;
+mod downloads;
 mod error;
 mod interrupt;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         eprintln!("temper: {error}");
         return ExitCode::from(2);
     }
+    temper_data::hub::report_downloads(downloads::show);
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Sft(args) => commands::single::sft(&args),

@@ -13,7 +13,8 @@ use crate::{commands, interrupt};
 pub fn merge(args: &MergeArgs) -> Result<ExitCode, CliError> {
     commands::check_empty(&args.out)?;
     let mut loaded = commands::load(&args.model, &Lab::default(), interrupt::flag()?)?;
-    let source = loaded.model.load_adapter(&args.adapter)?;
+    let (adapter, _) = temper_run::local(&args.adapter)?;
+    let source = loaded.model.load_adapter(&adapter)?;
     let tensors = loaded.model.trainable_tensors().len();
     loaded.model.merge_adapter();
     loaded.model.save(&args.out)?;
