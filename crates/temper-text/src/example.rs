@@ -182,7 +182,7 @@ impl Tokenizer {
     /// The token that ends an assistant turn, and the white space that the template writes before its text.
     pub(crate) fn turn_stop(&self) -> Result<(u32, &str), TextError> {
         match self.turn_end() {
-            TurnEnd::Known { separator, stop } => Ok((*stop, separator)),
+            TurnEnd::Known { separator, stop, .. } => Ok((*stop, separator)),
             TurnEnd::Unknown { what, remedy } => {
                 Err(TextError::NoStop { dir: self.dir().to_owned(), what: what.clone(), remedy: remedy.clone() })
             }

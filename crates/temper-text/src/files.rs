@@ -12,6 +12,8 @@ pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const CONFIG: &str = "tokenizer_config.json";
 /// The chat template; wins over the one in the configuration.
 pub(crate) const TEMPLATE: &str = "chat_template.jinja";
+/// Folder of further chat templates by name.
+pub(crate) const MORE_TEMPLATES: &str = "additional_chat_templates/";
 /// Special tokens by name.
 pub(crate) const SPECIAL: &str = "special_tokens_map.json";
 /// Stop tokens of generation.
@@ -45,6 +47,30 @@ impl Files {
                 }
             }
         }
+        let folder = dir.join(MORE_TEMPLATES);
+        let unlisted = |source| TextError::Io {
+            file: folder.clone(),
+            action: "list",
+            remedy: "Check that the folder can be read".into(),
+            source,
+        };
+        let entries = match folder.is_dir() {
+            true => std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unlisted)?,
+            false => Vec::new(),
+        };
+        for entry in entries {
+            let file = entry.path();
+            if let (Some(name), Some("jinja")) = (entry.file_name().to_str(), file.extension().and_then(|e| e.to_str()))
+            {
+                let failed = |source| TextError::Io {
+                    file: file.clone(),
+                    action: "read",
+                    remedy: "Check that the file can be read".into(),
+                    source,
+                };
+                bytes.insert(format!("{MORE_TEMPLATES}{name}"), std::fs::read(&file).map_err(failed)?);
+            }
+        }
         Ok(Self { dir: dir.to_owned(), bytes })
     }
 
@@ -61,6 +87,8 @@ impl Files {
         std::fs::create_dir_all(dir).map_err(failed(dir.to_owned()))?;
         for (name, content) in &self.bytes {
             let file = dir.join(name);
+            let folder = file.parent().unwrap_or(dir);
+            std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
             std::fs::write(&file, content).map_err(failed(file.clone()))?;
         }
         Ok(())

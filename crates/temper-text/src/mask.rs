@@ -18,8 +18,8 @@ use crate::thinking::{self, CLOSE, OPEN};
 use crate::{Completion, Dialogue, Example, LearnedTurn, Message, Prompt, TextError, Tokenizer};
 use temper_recipe::LossOn;
 
-/// Bytes on either side of a seam that are tokenised together to see whether the seam changes them.
-const SEAM: usize = 96;
+/// Tokens on either side of a seam that are tokenised together to see whether the seam changes them.
+const SEAM: usize = 8;
 
 /// What follows a context.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub(crate) struct Target<'a> {
     pub given: String,
     /// What the model writes.
     pub text: String,
-    /// The token that ends it, where `text` does not end in a stop token.
-    pub stop: u32,
+    /// The token that ends it; `None` where the template has written one at the end of `text`.
+    pub stop: Option<u32>,
     /// Ids to take instead of those of `text`.
     pub sampled: Option<&'a [u32]>,
 }
@@ -38,7 +38,7 @@ impl Target<'_> {
     /// A text as the model would write it after a prompt that has written `prefill` of it. A `<think>` is not opened twice;
     /// where the text has no thinking, the one that the prompt opened is closed.
     pub fn continuing(prefill: &str, separator: &str, said: &str, stop: u32) -> Self {
-        let learn = |given: &str, text: String| Self { given: given.to_owned(), text, stop, sampled: None };
+        let learn = |given: &str, text: String| Self { given: given.to_owned(), text, stop: Some(stop), sampled: None };
         if prefill.is_empty() {
             return learn("", format!("{separator}{said}"));
         }
@@ -115,7 +115,7 @@ impl Tokenizer {
             match context.strip_prefix(text.as_str()).filter(|_| !example.ids.is_empty()) {
                 Some(between) => {
                     let ids = self.ids(between, false)?;
-                    example.drift |= self.seam(&text, between)?;
+                    example.drift |= self.seam((&text, &example.ids), (between, &ids))?;
                     example.ids.extend(ids);
                 }
                 None => {
@@ -179,8 +179,11 @@ impl Tokenizer {
             Err(e) => self.configured_stops().first().copied().ok_or(e),
         };
         let rendered = |given: &str, tail: &str| -> Result<Target<'a>, TextError> {
-            let text = self.until_stop(tail, &said)?;
-            Ok(Target { given: given.to_owned(), text: text.to_owned(), stop: stop()?, sampled })
+            // What follows the token that ends the turn is the next turn's.
+            let text = tail.trim_end();
+            let ends = |token: &String| text.ends_with(token.as_str()) && !said.trim_end().ends_with(token.as_str());
+            let stop = if self.special_texts().iter().any(ends) { None } else { Some(stop()?) };
+            Ok(Target { given: given.to_owned(), text: text.to_owned(), stop, sampled })
         };
         let called = |tail: &str| calls.iter().all(|name| tail.contains(name));
         let thought = said.contains(CLOSE);
@@ -227,25 +230,12 @@ impl Tokenizer {
                 _ => rendered("", answer.trim_start()),
             };
         }
-        Err(obstacle("'s generation prompt is not how an assistant turn begins", PROMPT))
-    }
-
-    /// What the template wrote of a turn, up to and including its stop token; without one, the turn's own text.
-    fn until_stop<'t>(&self, tail: &'t str, said: &str) -> Result<&'t str, TextError> {
-        let last = self.ids(tail, false)?.into_iter().rfind(|id| self.is_special(*id) || self.is_stop(*id));
-        if let Some(id) = last {
-            let token = self.token(id);
-            if let Some(at) = tail.rfind(&token).map(|at| at + token.len())
-                && tail[at..].trim().is_empty()
-            {
-                return Ok(&tail[..at]);
-            }
+        // The template renders the turns before otherwise once this one follows (Mistral moves the system text); the model
+        // writes the turn after the generation prompt all the same.
+        match calls.is_empty() {
+            true => generated(),
+            false => Err(obstacle("'s generation prompt is not how a turn with tool calls begins", PROMPT)),
         }
-        let end = said.trim_end();
-        Ok(match tail.rfind(end).filter(|_| !end.is_empty()) {
-            Some(at) if tail[at + end.len()..].trim().is_empty() => &tail[..at + end.len()],
-            _ => tail.trim_end(),
-        })
     }
 
     /// Adds a target to an example whose ids are those of `context`. `mask` is what is learned of it; nothing if `None`.
@@ -261,8 +251,9 @@ impl Tokenizer {
         let mut text = context.to_owned();
         let given = if target.sampled.is_some() { "" } else { target.given.as_str() };
         if !given.is_empty() {
-            example.drift |= self.seam(&text, given)?;
-            example.ids.extend(self.ids(given, false)?);
+            let ids = self.ids(given, false)?;
+            example.drift |= self.seam((&text, &example.ids), (given, &ids))?;
+            example.ids.extend(ids);
             example.closed_thinking = true;
             text.push_str(given);
         }
@@ -273,18 +264,18 @@ impl Tokenizer {
         let mut ids = self.ids(&target.text, false)?;
         self.check_target(&ids, &target.text)?;
         let mut written = target.text.clone();
-        if ids.last().is_none_or(|last| !self.is_stop(*last)) {
-            ids.push(target.stop);
-            written.push_str(&self.decode(&[target.stop], false));
+        if let Some(stop) = target.stop.filter(|_| ids.last().is_none_or(|last| !self.is_stop(*last))) {
+            ids.push(stop);
+            written.push_str(&self.token(stop));
         }
         if let Some(sampled) = target.sampled {
             let sampled_text = self.decode(sampled, false);
             self.check_sampled(sampled, &sampled_text, &written, &target.given)?;
-            example.retokenised |= sampled != ids && !(sampled == &ids[..ids.len() - 1]);
+            example.retokenised |= sampled != ids && sampled != &ids[..ids.len() - 1];
             ids = sampled.to_vec();
             written = sampled_text;
         }
-        example.drift |= self.seam(&text, &written)?;
+        example.drift |= self.seam((&text, &example.ids), (&written, &ids))?;
         let learned = match mask {
             None => 0..0,
             Some(LossOn::Thinking) => 0..self.thinking_tokens(&ids, &written, context),
@@ -311,22 +302,24 @@ impl Tokenizer {
         counts.partition_point(|n| self.decode(&ids[..*n], false).matches(CLOSE).count() < closed)
     }
 
-    /// Whether `left` and `right`, tokenised apart, give other ids than at once.
-    fn seam(&self, left: &str, right: &str) -> Result<bool, TextError> {
-        let (left, right) = (
-            &left[left.ceil_char_boundary(left.len().saturating_sub(SEAM))..],
-            &right[..right.floor_char_boundary(SEAM)],
-        );
-        if left.is_empty() || right.is_empty() {
+    /// Whether two texts, tokenised apart, give other ids than at once. The tokens next to the seam tell, where they are the same
+    /// when they are tokenised again; else the whole texts do.
+    fn seam(&self, left: (&str, &[u32]), right: (&str, &[u32])) -> Result<bool, TextError> {
+        let added = |id: &u32| self.is_added(*id);
+        let ((Some(last), Some(first)), false) = ((left.1.last(), right.1.first()), left.0.is_empty()) else {
+            return Ok(false);
+        };
+        if added(last) || added(first) {
             return Ok(false);
         }
-        let (mut apart, after) = (self.ids(left, false)?, self.ids(right, false)?);
-        let whole = |id: &u32| self.is_added(*id);
-        if apart.last().is_some_and(whole) || after.first().is_some_and(whole) {
+        let before = left.1.iter().rev().take(SEAM).take_while(|id| !added(id)).count();
+        let after = right.1.iter().take(SEAM).take_while(|id| !added(id)).count();
+        let near = [&left.1[left.1.len() - before..], &right.1[..after]].concat();
+        if self.ids(&self.decode(&near, false), false)? == near {
             return Ok(false);
         }
-        apart.extend(after);
-        Ok(self.ids(&[left, right].concat(), false)? != apart)
+        let apart = [self.ids(left.0, false)?, right.1.to_vec()].concat();
+        Ok(self.ids(&[left.0, right.0].concat(), false)? != apart)
     }
 
     fn check_sampled(&self, sampled: &[u32], text: &str, written: &str, given: &str) -> Result<(), TextError> {

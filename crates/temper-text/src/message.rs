@@ -72,6 +72,16 @@ impl Message {
         }
     }
 
+    /// The turn with a reasoning that it holds apart put into its content.
+    pub(crate) fn folded(&self) -> Self {
+        let mut out = self.clone();
+        if self.reasoning().is_some() {
+            out.content = self.text().into_owned();
+            out.more.retain(|name, _| name != "content" && !REASONING.contains(&name.as_str()));
+        }
+        out
+    }
+
     /// The names of the functions that the turn calls.
     pub fn calls(&self) -> Vec<&str> {
         let calls = self.more.get("tool_calls").and_then(Value::as_array).into_iter().flatten();

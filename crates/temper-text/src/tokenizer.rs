@@ -3,6 +3,7 @@
 use crate::chat::{ChatTemplate, Turns};
 use crate::error::excerpt;
 use crate::files::{self, Files};
+use crate::templates::Templates;
 use crate::turn::TurnEnd;
 use crate::{Message, TextError};
 use serde_json::{Map, Value};
@@ -20,17 +21,17 @@ const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "p
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    files: Files,
-    template: Option<ChatTemplate>,
-    /// The template named `tool_use`, which is taken where a dialogue has tools.
-    tools_template: Option<ChatTemplate>,
+    pub(crate) files: Files,
+    pub(crate) templates: Templates,
     bos: Option<u32>,
     eos: Option<u32>,
     pad: Option<u32>,
     special: BTreeSet<u32>,
     isolated: BTreeSet<u32>,
+    control: BTreeSet<u32>,
     configured_stops: Vec<u32>,
     stop_texts: Vec<String>,
+    special_texts: Vec<String>,
     vocab_size: usize,
     turn_end: TurnEnd,
 }
@@ -97,22 +98,20 @@ impl Tokenizer {
         let apart = |token: &AddedToken| !(token.lstrip || token.rstrip || token.single_word || token.normalized);
         let isolated =
             inner.get_added_tokens_decoder().iter().filter(|(_, token)| apart(token)).map(|(id, _)| *id).collect();
-        let template = match template_source(&files, &config)? {
-            None => None,
-            Some((name, source)) => Some(ChatTemplate::new(&source, named, &files.dir.join(name))?),
-        };
+        let templates = Templates::find(&files, &config, named)?;
         let mut tokenizer = Self {
             inner,
             files,
-            template,
-            tools_template: None,
+            templates,
             bos,
             eos,
             pad,
             special,
             isolated,
+            control: BTreeSet::new(),
             configured_stops,
             stop_texts: Vec::new(),
+            special_texts: Vec::new(),
             vocab_size,
             turn_end: TurnEnd::default(),
         };
@@ -120,8 +119,13 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    fn find_turn_end(&mut self) {
+    pub(crate) fn find_turn_end(&mut self) {
         self.turn_end = TurnEnd::find(self);
+        let added = self.inner.get_added_tokens_decoder();
+        let printed = |text: &str| !text.trim().is_empty() && self.templates.print(text);
+        let control = added.iter().filter(|(_, token)| token.special || printed(&token.content));
+        self.control = control.map(|(id, _)| *id).collect();
+        self.special_texts = self.special.iter().map(|id| self.token(*id)).collect();
         self.stop_texts = self.stop_ids().into_iter().map(|id| self.token(id)).collect();
     }
 
@@ -220,9 +224,23 @@ impl Tokenizer {
         &self.configured_stops
     }
 
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+
+    /// Whether a token steers the model: a special token, or an added one that the chat template prints.
+    pub(crate) fn is_control(&self, id: u32) -> bool {
+        self.control.contains(&id)
+    }
+
     /// The texts of the stop tokens.
     pub(crate) fn stop_texts(&self) -> &[String] {
         &self.stop_texts
+    }
+
+    /// The texts of the special tokens.
+    pub(crate) fn special_texts(&self) -> &[String] {
+        &self.special_texts
     }
 
     /// Whether a completion ends with this token.
@@ -238,8 +256,7 @@ impl Tokenizer {
     /// The template for a dialogue with these variables.
     pub(crate) fn template_for(&self, variables: &Map<String, Value>) -> Result<&ChatTemplate, TextError> {
         let tools = variables.get("tools").is_some_and(|tools| !tools.is_null());
-        let with_tools = self.tools_template.as_ref().filter(|_| tools);
-        with_tools.or(self.template.as_ref()).ok_or_else(|| TextError::NoChatTemplate { dir: self.files.dir.clone() })
+        self.templates.of(tools).ok_or_else(|| TextError::NoChatTemplate { dir: self.files.dir.clone() })
     }
 
     pub(crate) fn turn_end(&self) -> &TurnEnd {
@@ -252,12 +269,12 @@ impl Tokenizer {
 
     /// Whether dialogues can be rendered.
     pub fn has_chat_template(&self) -> bool {
-        self.template.is_some()
+        self.chat_template().is_some()
     }
 
-    /// The chat template.
+    /// The chat template of dialogues without tools.
     pub fn chat_template(&self) -> Option<&ChatTemplate> {
-        self.template.as_ref()
+        self.templates.of(false)
     }
 
     /// A dialogue as the text that the model sees, as `apply_chat_template(…, tokenize=False)` of `transformers` gives it.
@@ -282,7 +299,11 @@ impl Tokenizer {
     /// As [`render`](Self::render); the last turn has no text, or the template does not print it.
     pub fn render_continued(&self, messages: &[Message], variables: &Map<String, Value>) -> Result<String, TextError> {
         let template = self.template_for(variables)?;
-        template.render_continued(&messages.iter().map(Message::to_template).collect(), variables)
+        let given = |message: &Message| match template.reads_reasoning() {
+            true => message.to_template(),
+            false => message.folded().to_template(),
+        };
+        template.render_continued(&messages.iter().map(given).collect(), variables)
     }
 
     /// SHA-256 in hexadecimal of the tokenizer's files: their names, lengths and bytes.
@@ -353,36 +374,5 @@ fn generation_stops(config: &Map<String, Value>, files: &Files) -> Result<Vec<u3
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(ids)) => ids.iter().map(id).collect(),
         Some(value) => Ok(vec![id(value)?]),
-    }
-}
-
-/// The chat template and the file it stands in.
-fn template_source(files: &Files, config: &Map<String, Value>) -> Result<Option<(&'static str, String)>, TextError> {
-    if let Some(bytes) = files.bytes.get(files::TEMPLATE) {
-        return match std::str::from_utf8(bytes) {
-            Ok(source) => Ok(Some((files::TEMPLATE, source.to_owned()))),
-            Err(e) => Err(files.malformed(files::TEMPLATE, format!("not UTF-8: {e}"))),
-        };
-    }
-    let source = match config.get("chat_template") {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(source)) => Some(source.clone()),
-        Some(Value::Array(list)) => {
-            let named = |name: Option<&str>| {
-                list.iter()
-                    .find(|entry| name.is_none() || entry.get("name").and_then(Value::as_str) == name)
-                    .and_then(|entry| entry.get("template")?.as_str())
-                    .map(str::to_owned)
-            };
-            named(Some("default")).or_else(|| if list.len() == 1 { named(None) } else { None })
-        }
-        Some(_) => None,
-    };
-    match source {
-        Some(source) => Ok(Some((files::CONFIG, source))),
-        None => Err(files.malformed(
-            files::CONFIG,
-            "`chat_template` is neither a text nor a list of {name, template} with one named \"default\"".into(),
-        )),
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum TurnEnd {
         separator: String,
         /// The token that ends the turn.
         stop: u32,
+        /// Whether the template writes that token.
+        written: bool,
     },
     /// Not found, and why.
     Unknown {
@@ -70,11 +72,12 @@ impl TurnEnd {
         let stops = tokenizer.configured_stops();
         let ends = |id: &u32| stops.contains(id) || tokenizer.is_special(*id);
         let stop = match tokenizer.ids(after, false) {
-            Ok(ids) => ids.into_iter().find(ends).or(stops.first().copied()),
+            Ok(ids) => ids.into_iter().find(ends),
             Err(e) => return unknown(e.to_string(), "Correct the template"),
         };
-        match stop {
-            Some(stop) => Self::Known { separator: separator.to_owned(), stop },
+        let written = stop.is_some();
+        match stop.or(stops.first().copied()) {
+            Some(stop) => Self::Known { separator: separator.to_owned(), stop, written },
             None => unknown(
                 format!("the chat template ends an assistant turn with {after:?}, and no `eos_token` is set"),
                 "Set `eos_token` in tokenizer_config.json to the token that ends a turn",

@@ -90,8 +90,52 @@ fn the_template_file_wins_over_the_configuration_which_may_hold_a_list() {
     assert_eq!(render(&files).unwrap(), "d");
     files.insert("tokenizer_config.json".into(), config(json!([{"name": "only", "template": "o"}])));
     assert_eq!(render(&files).unwrap(), "o");
+    files.insert(
+        "tokenizer_config.json".into(),
+        config(json!([{"name": "a", "template": "o"}, {"name": "b", "template": "o"}])),
+    );
+    assert!(render(&files).unwrap_err().to_string().contains("named \"a\", \"b\", and none \"default\""));
     files.insert("tokenizer_config.json".into(), config(json!(5)));
     assert!(render(&files).unwrap_err().to_string().contains("tokenizer_config.json: `chat_template` is neither"));
+}
+
+#[test]
+fn dialogues_with_tools_use_their_template_unless_another_is_chosen() {
+    let dir = directory("chatml");
+    std::fs::create_dir(dir.path().join("additional_chat_templates")).unwrap();
+    for name in ["tool_use", "rag"] {
+        let source = format!("{name}: {{{{ strftime_now('%Y') }}}}");
+        std::fs::write(dir.path().join(format!("additional_chat_templates/{name}.jinja")), source).unwrap();
+    }
+    let mut tokenizer = Tokenizer::load(dir.path()).unwrap();
+    let mut names = tokenizer.chat_template_names();
+    names.sort();
+    assert_eq!(names, ["default", "rag", "tool_use"]);
+    let tools = serde_json::from_value(json!({"tools": [{"type": "function"}]})).unwrap();
+    let none = serde_json::from_value(json!({"tools": null})).unwrap();
+    let user = [temper_text::Message::user("a")];
+    tokenizer.chat_template().unwrap().pin_clock(0);
+    assert_eq!(tokenizer.render(&user, &tools, true).unwrap(), "tool_use: 1970");
+    assert!(tokenizer.render(&user, &none, true).unwrap().starts_with("<|im_start|>"));
+
+    let out = tempfile::tempdir().unwrap();
+    tokenizer.save(out.path()).unwrap();
+    assert_eq!(Tokenizer::load(out.path()).unwrap().chat_template_names().len(), 3);
+
+    let digest = tokenizer.digest();
+    tokenizer.use_chat_template("rag").unwrap();
+    assert_eq!(tokenizer.render(&user, &tools, true).unwrap(), "rag: 1970");
+    assert_ne!(tokenizer.digest(), digest);
+    let message = tokenizer.use_chat_template("nope").unwrap_err().to_string();
+    assert!(message.contains("there is no chat template \"nope\"; there are \"rag\""), "{message}");
+
+    tokenizer.set_chat_template("mine", "mine.jinja").unwrap();
+    let out = tempfile::tempdir().unwrap();
+    tokenizer.save(out.path()).unwrap();
+    let again = Tokenizer::load(out.path()).unwrap();
+    assert_eq!(again.chat_template_names(), ["default"]);
+    assert_eq!(again.render(&user, &tools, true).unwrap(), "mine");
+    assert!(tokenizer.set_chat_template("{% if %}", "mine.jinja").unwrap_err().to_string().starts_with("mine.jinja: "));
 }
 
 #[test]

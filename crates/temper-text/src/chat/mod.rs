@@ -5,6 +5,7 @@
 //! `tojson(ensure_ascii, indent, separators, sort_keys)` that prints what Python's `json.dumps` prints.
 
 mod generation;
+mod methods;
 mod python;
 mod reasoning;
 mod turns;
@@ -160,6 +161,13 @@ impl ChatTemplate {
     /// resumed run renders what it rendered before.
     pub fn pin_clock(&self, unix_seconds: i64) {
         self.clock.store(unix_seconds, Ordering::Relaxed);
+    }
+
+    /// Makes this template's clock the one of `other`.
+    pub(crate) fn share_clock(&mut self, other: &Self) {
+        self.clock = other.clock.clone();
+        let now = self.clock.clone();
+        self.environment.add_function("strftime_now", move |format: String| strftime_now(&now, &format));
     }
 
     /// The template refuses a dialogue.

@@ -79,19 +79,19 @@ fn values<'a>(template: &'a ChatTemplate, variables: &'a Map<String, Json>) -> V
 }
 
 fn turn(template: &ChatTemplate, message: &Message) -> Value {
-    let fold = !template.reads_reasoning && message.reasoning().is_some();
+    if !template.reads_reasoning && message.reasoning().is_some() {
+        return members(&message.folded());
+    }
+    members(message)
+}
+
+fn members(message: &Message) -> Value {
     let mut members = Vec::with_capacity(message.more.len() + 4);
     members.push(("role", Value::from(message.role.as_str())));
-    if fold {
-        members.push(("content", Value::from(message.text().as_ref())));
-    } else if !message.more.contains_key("content") {
+    if !message.more.contains_key("content") {
         members.push(("content", Value::from(message.content.as_str())));
     }
-    for (name, value) in &message.more {
-        if !(fold && (name == "content" || REASONING.contains(&name.as_str()))) {
-            members.push((name, json::to_template(value)));
-        }
-    }
+    members.extend(message.more.iter().map(|(name, value)| (name.as_str(), json::to_template(value))));
     with_reasoning(members)
 }
 
