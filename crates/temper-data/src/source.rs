@@ -130,7 +130,8 @@ fn wildcard(path: &Path, here: Place) -> Result<Vec<File>, DataError> {
     let walk = walkdir::WalkDir::new(&base).min_depth(1).max_depth(depth).follow_links(true).sort_by_file_name();
     let mut known = Vec::new();
     for entry in walk.into_iter().filter_entry(visible) {
-        let entry = entry.map_err(|e| here.error(format!("cannot look for files: {e}"), "Check its rights"))?;
+        let entry = entry
+            .map_err(|e| here.error(format!("cannot look for files: {e}"), "Check the folder's rights and links"))?;
         if matcher.is_match(below(&base, entry.path())) {
             known.extend(known_file(&base, entry.into_path()));
         }

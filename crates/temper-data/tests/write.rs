@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use temper_data::{DataError, Records, Writer, Written};
@@ -154,6 +155,7 @@ fn rows_that_do_not_fit_are_named_and_leave_nothing() {
             "d.csv:2: field `b`: the row has a field that is no column; the first row has `a`",
         ),
         ("d.csv", vec![json!({})], "d.csv:1: the first row has no fields"),
+        ("d.csv", vec![json!({" a": 1})], "d.csv:1: field ` a`: the name is empty or has spaces around it"),
         ("d.csv", vec![json!({"a": "x\0"})], "d.csv:1: field `a`: the text has a NUL"),
         ("d.tsv", vec![one.clone(), json!({"a": "x\ty"})], "d.tsv:2: field `a`: the text has a tab or a line break"),
         ("d.tsv", vec![json!({"a": ""})], "d.tsv:1: field `a`: the only value is empty"),
@@ -187,6 +189,34 @@ fn after_an_error_nothing_more_is_written() {
     let e = writer.write(&object(json!({"b": 1}))).unwrap_err();
     assert_eq!(writer.write(&object(json!({"a": 1}))), Err(e.clone()));
     assert_eq!(writer.finish(), Err(e));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_has_the_rights_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+    std::fs::write(folder.path().join("other"), "").unwrap();
+    write(&folder.path().join("d.jsonl"), &[json!({"a": 1})]).unwrap();
+    assert_eq!(mode("d.jsonl"), mode("other"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any text, also with quotes, separators and line ends of every kind, in the formats that hold any.
+    #[test]
+    fn any_text_reads_back(texts in proptest::collection::vec(("[\"\\\\,;\t\r\n\u{feff} ax{}\\[\\]]{0,6}", any::<String>()), 1..8)) {
+        let folder = tempfile::tempdir().unwrap();
+        let clean = |text: &str| text.replace('\0', "");
+        let rows: Vec<Value> = texts.iter().map(|(a, b)| json!({"a": clean(a), "b, \"b\"": clean(b)})).collect();
+        for name in ["d.jsonl", "d.json", "d.csv", "d.parquet"] {
+            let path = folder.path().join(name);
+            write(&path, &rows).unwrap();
+            prop_assert_eq!(&read(&path), &rows, "{}", name);
+        }
+    }
 }
 
 /// Needs `TEMPER_PYTHON`: a Python with pandas, pyarrow and datasets.

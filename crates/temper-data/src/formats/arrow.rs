@@ -1,6 +1,7 @@
 //! Parquet and Arrow: formats of columns, read a batch of rows at a time.
 
 use super::arrow_values::{Unreadable, rows};
+use super::guard::guarded;
 use super::open::{file, kind_of};
 use super::{Notes, Record, Rows, unreadable};
 use crate::DataError;
@@ -11,10 +12,8 @@ use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>;
@@ -95,14 +94,6 @@ fn damaged(place: Place, why: &str) -> DataError {
     place.error(format!("cannot read the file: {why}"), remedy)
 }
 
-/// Runs a step of a reader. The libraries check what they read, but not everything: damage that they panic at is an error.
-fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(step)) {
-        Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("what it says of its own content is contradictory".to_owned()),
-    }
-}
-
 /// Rows of a batch, so that a batch holds a few MiB: long texts in few rows, short ones in many.
 fn batch_size(groups: impl Iterator<Item = (i64, i64)>) -> usize {
     const BYTES: i64 = 4 << 20;
@@ -148,9 +139,10 @@ impl Columns {
             Err(e) => return Some(Err(damaged(place, &e))),
         };
         let mut not_numbers = 0;
-        let rows = match catch_unwind(AssertUnwindSafe(|| rows(&batch, &mut not_numbers))) {
+        let converted = guarded(|| Ok::<_, String>(rows(&batch, &mut not_numbers)));
+        let rows = match converted {
             Ok(rows) => rows.map_err(|Unreadable { column, what, remedy }| place.field(&column, what, remedy)),
-            Err(_) => Err(damaged(place, "what it says of its own content is contradictory")),
+            Err(e) => Err(damaged(place, &e)),
         };
         self.notes.not_numbers(not_numbers);
         Some(rows)

@@ -2,6 +2,7 @@
 
 use super::boundary::Walker;
 use super::lines::{Lines, reason};
+use super::numbers::rounded;
 use super::open::{self, Text};
 use super::{Notes, Record, Rows};
 use crate::DataError;
@@ -22,7 +23,7 @@ pub(crate) fn records(path: &Path, shown: String, notes: &Notes) -> Result<Rows,
     let layout = layout(open::text(path, &shown)?, &shown)?;
     let text = open::text(path, &shown)?;
     let member = match layout {
-        Layout::Lines => return Ok(Box::new(Lines::new(text, shown))),
+        Layout::Lines => return Ok(Box::new(Lines::new(text, shown, notes.clone()))),
         Layout::Array => None,
         Layout::Member { name, others } => {
             let beside = list(others.iter().map(String::as_str));
@@ -33,7 +34,7 @@ pub(crate) fn records(path: &Path, shown: String, notes: &Notes) -> Result<Rows,
             Some(name)
         }
     };
-    Ok(Box::new(Elements::new(text, shown, member)?))
+    Ok(Box::new(Elements::new(text, shown, member, notes.clone())?))
 }
 
 enum Layout {
@@ -135,11 +136,12 @@ struct Elements {
     ended: bool,
     /// The array is the whole file.
     whole: bool,
+    notes: Notes,
 }
 
 impl Elements {
     /// At the first element of the array, which is the file or one of its members.
-    fn new(text: Text, shown: String, inside: Option<String>) -> Result<Self, DataError> {
+    fn new(text: Text, shown: String, inside: Option<String>, notes: Notes) -> Result<Self, DataError> {
         let mut walker = Walker::new(text);
         walker.peek(&shown)?;
         walker.take();
@@ -155,7 +157,7 @@ impl Elements {
         }
         let whole = inside.is_none();
         let array = inside.map_or("the array".into(), |name| format!("`{name}`"));
-        Ok(Self { walker, shown, array, read: 0, bytes: Vec::new(), ended: false, whole })
+        Ok(Self { walker, shown, array, read: 0, bytes: Vec::new(), ended: false, whole, notes })
     }
 
     /// Reads an element with what stands before it; `None` after the last.
@@ -200,6 +202,9 @@ impl Elements {
             let why = if e.is_eof() { early.to_owned() } else { reason(&e) };
             malformed(shown, line, column, &why)
         })?;
+        if let Value::Object(fields) = &value {
+            self.notes.rounded(rounded(text, fields));
+        }
         self.read += 1;
         Ok(Some(value))
     }

@@ -1,7 +1,8 @@
 //! JSON Lines: one object per line.
 
+use super::numbers::rounded;
 use super::open::Text;
-use super::{LONGEST_RECORD, Record, too_long, unreadable, utf8};
+use super::{LONGEST_RECORD, Notes, Record, too_long, unreadable, utf8};
 use crate::DataError;
 use crate::error::{Place, excerpt, kind};
 use serde_json::Value;
@@ -9,18 +10,19 @@ use std::io::{BufRead, Read};
 
 /// Reads line by line. Empty lines are passed over; lines may end in CR LF. A wrong line is an item of its own, and the next
 /// line follows. Where an object has a key twice, the last value counts, as in Python and JavaScript; an integer beyond 64
-/// bits becomes the nearest float.
+/// bits becomes the nearest float and is counted.
 pub(crate) struct Lines {
     /// `None` after an error of the file.
     text: Option<Text>,
     shown: String,
     line: usize,
     bytes: Vec<u8>,
+    notes: Notes,
 }
 
 impl Lines {
-    pub fn new(text: Text, shown: String) -> Self {
-        Self { text: Some(text), shown, line: 0, bytes: Vec::new() }
+    pub fn new(text: Text, shown: String, notes: Notes) -> Self {
+        Self { text: Some(text), shown, line: 0, bytes: Vec::new(), notes }
     }
 }
 
@@ -38,7 +40,11 @@ impl Iterator for Lines {
                 Ok(read) if read > LONGEST_RECORD => too_long(place, "Write one object per line"),
                 Ok(_) => match utf8(&self.bytes, place).map(str::trim) {
                     Ok("") => continue,
-                    Ok(text) => return Some(record(text, self.line, place)),
+                    Ok(text) => {
+                        let record = record(text, self.line, place);
+                        self.notes.rounded(record.as_ref().map_or(0, |record| rounded(text, &record.fields)));
+                        return Some(record);
+                    }
                     Err(e) => return Some(Err(e)),
                 },
                 Err(e) => unreadable(place, &e),
@@ -50,7 +56,7 @@ impl Iterator for Lines {
 }
 
 /// The record of one line.
-pub(crate) fn record(text: &str, line: usize, place: Place) -> Result<Record, DataError> {
+fn record(text: &str, line: usize, place: Place) -> Result<Record, DataError> {
     match serde_json::from_str(text) {
         Ok(Value::Object(fields)) => Ok(Record { line, fields }),
         Ok(other) => Err(place.error(

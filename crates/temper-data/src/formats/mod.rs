@@ -4,8 +4,10 @@ mod arrow;
 mod arrow_values;
 mod boundary;
 mod delimited;
+mod guard;
 mod json;
 mod lines;
+mod numbers;
 mod open;
 
 use crate::DataError;
@@ -59,8 +61,8 @@ impl Records {
         Format::of(path, &shown)?.records(path, false)
     }
 
-    /// What was changed or left out up to now, in sentences to show: numbers without a JSON form that became null, members
-    /// beside the rows of a JSON file.
+    /// What was changed or left out up to now, in sentences to show: numbers without a JSON form that became null, integers
+    /// beyond 64 bits that became floats, members beside the rows of a JSON file.
     pub fn notes(&self) -> Vec<String> {
         self.notes.said()
     }
@@ -73,6 +75,7 @@ pub(crate) struct Notes(Arc<Mutex<Noted>>);
 #[derive(Default)]
 struct Noted {
     not_numbers: usize,
+    rounded: usize,
     said: Vec<String>,
 }
 
@@ -86,15 +89,26 @@ impl Notes {
         self.with(|noted| noted.not_numbers += count);
     }
 
+    /// Counts numbers beyond 64 bits.
+    pub fn rounded(&self, count: usize) {
+        if count > 0 {
+            self.with(|noted| noted.rounded += count);
+        }
+    }
+
+    /// Notes a sentence.
     pub fn say(&self, what: String) {
         self.with(|noted| noted.said.push(what));
     }
 
     fn said(&self) -> Vec<String> {
         self.with(|noted| {
-            let count = noted.not_numbers;
-            let changed = (count > 0).then(|| format!("{count} numbers that are NaN or infinite were read as null"));
-            noted.said.iter().cloned().chain(changed).collect()
+            let counts = [
+                (noted.not_numbers, "numbers that are NaN or infinite were read as null"),
+                (noted.rounded, "numbers beyond 64 bits were read as the nearest float"),
+            ];
+            let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+            noted.said.iter().cloned().chain(counts).collect()
         })
     }
 }
@@ -171,7 +185,7 @@ impl Format {
         let rows: Rows = match self {
             Self::Parquet => arrow::parquet(path, shown, notes.clone())?,
             Self::Arrow => arrow::ipc(path, shown, notes.clone())?,
-            Self::Lines => Box::new(lines::Lines::new(open::text(path, &shown)?, shown)),
+            Self::Lines => Box::new(lines::Lines::new(open::text(path, &shown)?, shown, notes.clone())),
             Self::Json => json::records(path, shown, &notes)?,
             Self::Csv | Self::Tsv => {
                 let dialect = if self == Self::Csv { delimited::Dialect::Csv } else { delimited::Dialect::Tsv };

@@ -72,6 +72,10 @@ impl Text {
                             return Err(place.error("the first row has no fields", "Name the columns in it"));
                         }
                         let names: Vec<String> = row.keys().cloned().collect();
+                        if let Some(name) = names.iter().find(|name| name.is_empty() || name.trim() != name.as_str()) {
+                            let what = "the name is empty or has spaces around it, which tables do not keep";
+                            return Err(place.field(name, what, "Rename the field, or write `.jsonl`"));
+                        }
                         line(self.format, &names, &names, place, &mut self.bytes)?;
                         self.header.insert(names)
                     }
