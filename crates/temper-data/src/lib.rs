@@ -31,7 +31,7 @@ pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps
 pub use error::DataError;
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
-pub use near::{Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
+pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use read::read;
 pub use removed::{Removed, RemovedExample};
