@@ -3,7 +3,6 @@
 use crate::error::Place;
 use crate::{DataError, shape, source};
 use serde_json::{Map, Value};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use temper_text::Prompt;
@@ -51,12 +50,12 @@ pub fn read_inputs(path: &Path, chat: bool) -> Result<Vec<Input>, DataError> {
     let mut seen = String::new();
     for file in source::files(&path.to_string_lossy())? {
         let shown: Arc<str> = file.path.display().to_string().into();
-        file.format.read(&file.path, false, &mut |record| {
+        for record in file.format.records(&file.path, false)? {
+            let record = record?;
             let place = Place::line(&shown, record.line);
             let (kind, prompt) = input(&record.fields, chat, place)?;
             inputs.push(Input { file: shown.clone(), line: record.line, kind, prompt, fields: record.fields });
-            Ok(ControlFlow::Continue(()))
-        })?;
+        }
         seen = shown.to_string();
     }
     if inputs.is_empty() {
@@ -85,7 +84,7 @@ fn input(fields: &Map<String, Value>, chat: bool, place: Place) -> Result<(Input
         (InputKind::Text, Value::String(text)) => Prompt::Text(text.clone()),
         (InputKind::Prompt, Value::String(text)) if chat => Prompt::user(text.as_str()),
         (InputKind::Prompt, Value::String(text)) => Prompt::Text(text.clone()),
-        (InputKind::Messages | InputKind::Prompt, value) => Prompt::Chat(shape::turns(name, value, place)?),
+        (InputKind::Messages | InputKind::Prompt, value) => Prompt::chat(shape::turns(name, value, place)?),
         (InputKind::Text, value) => return Err(place.wrong_type(name, value, "a text", "Correct the row")),
     };
     Ok((kind, prompt))

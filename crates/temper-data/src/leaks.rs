@@ -166,8 +166,7 @@ mod tests {
             line: i + 1,
             id: i.to_string(),
             prompt: Prompt::user(*text),
-            completion: None,
-            fields: Default::default(),
+            ..Row::default()
         };
         texts.iter().enumerate().map(row).collect()
     }

@@ -3,6 +3,7 @@
 use crate::DataError;
 use crate::error::{Place, list, nearest};
 use crate::formats::Format;
+use globset::GlobBuilder;
 use std::path::{Component, Path, PathBuf};
 use temper_recipe::RecipeError;
 
@@ -15,9 +16,14 @@ pub(crate) struct File {
     pub format: Format,
 }
 
-/// The files that `path` stands for, in the order of their names.
+/// Files beside the rows in folders that `datasets` writes; no folder or wildcard stands for them.
+const ABOUT_ROWS: [&str; 4] = ["dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"];
+
+/// The files that `path` stands for, in the order of their names, hidden ones left out.
 ///
-/// `path` is a file, a folder (every file in it of a known format, not deeper) or has the wildcards `*` and `?`.
+/// `path` is a file; a folder: every file in it of a known format, not deeper, and of a folder that `datasets.save_to_disk`
+/// wrote, the files that its `state.json` names; or has wildcards: `*` and `?` within a name, `**` for any folders,
+/// `[a-c]`, `{train,test}`.
 pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
     let here = Place::file(path);
     if path.trim().is_empty() {
@@ -34,61 +40,119 @@ pub(crate) fn files(path: &str) -> Result<Vec<File>, DataError> {
         other => here.error(other.to_string(), "Correct the path"),
     })?;
     let shown = Path::new(&expanded);
+    let here = Place::file(&expanded);
     if shown.is_file() {
         let name = shown.file_name().map_or(expanded.clone(), |n| n.to_string_lossy().into_owned());
-        return Ok(vec![File { path: shown.to_owned(), name, format: Format::of(shown, &expanded)? }]);
-    }
-    let here = Place::file(&expanded);
-    let found = if shown.is_dir() {
-        let inside =
-            entries(shown).map_err(|e| here.error(format!("cannot read the folder: {e}"), "Check its rights"))?;
-        let known: Vec<File> = inside.into_iter().filter_map(|path| known_file(shown, path)).collect();
-        if known.is_empty() {
-            return Err(here.error(
-                format!("the folder holds no file of a known format ({})", Format::NAMES),
-                "Name the folder that holds the data, or the file itself",
-            ));
-        }
-        known
-    } else if expanded.contains(['*', '?']) {
-        let base = shown.components().take_while(|c| !is_wild(c)).collect::<PathBuf>();
-        let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
-        let mut matching = vec![base.clone()];
-        for component in shown.components().skip_while(|c| !is_wild(c)) {
-            let pattern = component.as_os_str().to_string_lossy();
-            if pattern.contains("**") {
-                return Err(here.error("`**` is not a wildcard here", "Write one `*` for each level of folders"));
-            }
-            let step = |folder: &PathBuf| entries(folder).unwrap_or_default();
-            let named = |path: &PathBuf| path.file_name().is_some_and(|n| matches(&pattern, &n.to_string_lossy()));
-            matching = matching.iter().flat_map(step).filter(named).collect();
-        }
-        let known: Vec<File> = matching.into_iter().filter_map(|path| known_file(&base, path)).collect();
-        if known.is_empty() {
-            return Err(here.error(
-                format!("no file of a known format ({}) matches", Format::NAMES),
-                format!("{} has {}", base.display(), names(&base)),
-            ));
-        }
-        known
+        Ok(vec![File { path: shown.to_owned(), name, format: Format::of(shown, &expanded)? }])
+    } else if shown.is_dir() {
+        folder(shown, here)
+    } else if is_wild(&expanded) {
+        wildcard(shown, here)
     } else {
-        return Err(missing(shown, here));
+        Err(missing(shown, here))
+    }
+}
+
+fn folder(path: &Path, here: Place) -> Result<Vec<File>, DataError> {
+    let inside = entries(path).map_err(|e| here.error(format!("cannot read the folder: {e}"), "Check its rights"))?;
+    let inside = match saved(path)? {
+        Some(files) => files,
+        None => inside,
     };
-    Ok(found)
+    let known: Vec<File> = inside.into_iter().filter_map(|file| known_file(path, file)).collect();
+    if known.is_empty() {
+        return Err(here.error(
+            format!("the folder holds no file of a known format ({})", Format::NAMES),
+            format!(
+                "It has {}. Name the folder that holds the data, or a file; `{}` stands for all files below it",
+                names(path),
+                path.join("**/*").display()
+            ),
+        ));
+    }
+    Ok(known)
+}
+
+/// The files that `state.json` names in a folder that `datasets.save_to_disk` wrote; other Arrow files in it are caches.
+fn saved(folder: &Path) -> Result<Option<Vec<PathBuf>>, DataError> {
+    #[derive(serde::Deserialize)]
+    struct State {
+        #[serde(rename = "_data_files")]
+        files: Vec<Named>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Named {
+        filename: PathBuf,
+    }
+    let path = folder.join("state.json");
+    if !path.is_file() || !folder.join("dataset_info.json").is_file() {
+        return Ok(None);
+    }
+    let shown = path.display().to_string();
+    let failed = |why: String| {
+        Place::file(&shown).error(
+            format!("cannot read which files belong to the data set: {why}"),
+            "Name the Arrow files with a wildcard, or save the data set anew",
+        )
+    };
+    let text = std::fs::read(&path).map_err(|e| failed(e.to_string()))?;
+    let state: State = serde_json::from_slice(&text).map_err(|e| failed(e.to_string()))?;
+    let named = state.files.into_iter().map(|named| folder.join(named.filename));
+    let present = |file: PathBuf| match file.is_file() {
+        true => Ok(file),
+        false => Err(failed(format!("it names {}, which is not there", file.display()))),
+    };
+    named.map(present).collect::<Result<_, _>>().map(Some)
+}
+
+fn wildcard(path: &Path, here: Place) -> Result<Vec<File>, DataError> {
+    let wild = |c: &Component| is_wild(&c.as_os_str().to_string_lossy());
+    let base = path.components().take_while(|c| !wild(c)).collect::<PathBuf>();
+    let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
+    if !base.exists() {
+        return Err(missing(&base, here));
+    }
+    let pattern = path.components().skip_while(|c| !wild(c)).map(|c| c.as_os_str().to_string_lossy());
+    let pattern = pattern.collect::<Vec<_>>().join("/");
+    let matcher = GlobBuilder::new(&pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|e| here.error(format!("the wildcards are wrong: {}", e.kind()), "Correct the path"))?
+        .compile_matcher();
+    let depth = if pattern.contains("**") { usize::MAX } else { pattern.split('/').count() };
+    let visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    let walk = walkdir::WalkDir::new(&base).min_depth(1).max_depth(depth).follow_links(true).sort_by_file_name();
+    let mut known = Vec::new();
+    for entry in walk.into_iter().filter_entry(visible) {
+        let entry = entry.map_err(|e| here.error(format!("cannot look for files: {e}"), "Check its rights"))?;
+        if matcher.is_match(below(&base, entry.path())) {
+            known.extend(known_file(&base, entry.into_path()));
+        }
+    }
+    if known.is_empty() {
+        return Err(here.error(
+            format!("no file of a known format ({}) matches", Format::NAMES),
+            format!("{} has {}", base.display(), names(&base)),
+        ));
+    }
+    Ok(known)
 }
 
 fn known_file(base: &Path, path: PathBuf) -> Option<File> {
     let format = Format::of_extension(&path)?;
-    if !path.is_file() {
-        return None;
-    }
-    let below = path.strip_prefix(base).unwrap_or(&path);
-    let name = below.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-    Some(File { path, name, format })
+    let about = path.file_name().is_some_and(|name| ABOUT_ROWS.iter().any(|about| name == *about));
+    (path.is_file() && !about).then(|| File { name: below(base, &path), path, format })
 }
 
-fn is_wild(component: &Component) -> bool {
-    component.as_os_str().to_string_lossy().contains(['*', '?'])
+/// A path below `base`, with slashes.
+fn below(base: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(base).unwrap_or(path);
+    below.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn is_wild(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
 }
 
 /// What a folder holds, in the order of the names, without hidden entries.
@@ -139,38 +203,9 @@ fn missing(path: &Path, here: Place) -> DataError {
     here.error("this is neither a file nor a folder", "Name a file, a folder or `lab:NAME`")
 }
 
-/// Whether `name` matches `pattern`, where `*` stands for any characters and `?` for one.
-fn matches(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    let (mut p, mut n) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while n < name.len() {
-        if p < pattern.len() && pattern[p] == '*' {
-            back = Some((p, n));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
-            (p, n) = (p + 1, n + 1);
-        } else if let Some((star, from)) = back {
-            back = Some((star, from + 1));
-            (p, n) = (star + 1, from + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wildcards() {
-        assert!(matches("*.jsonl", "train.jsonl") && matches("t?ain*", "train.jsonl") && matches("*", ""));
-        assert!(matches("*a*b", "xaxbxb") && matches("train.jsonl", "train.jsonl"));
-        assert!(!matches("*.json", "train.jsonl") && !matches("?", "") && !matches("a", "ab"));
-    }
 
     fn folder() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -194,7 +229,40 @@ mod tests {
         assert_eq!(names(&at("*.jsonl")).unwrap(), ["b.jsonl", "train.jsonl"]);
         assert_eq!(names(&at("*/?.jsonl")).unwrap(), ["sub/c.jsonl"]);
         assert!(names(&at("*.tsv")).unwrap_err().contains("matches"));
-        assert!(names(&at("**/c.jsonl")).unwrap_err().contains("one `*` for each level"));
+        assert_eq!(names(&at("**/*.jsonl")).unwrap(), ["b.jsonl", "sub/c.jsonl", "train.jsonl"]);
+        assert_eq!(names(&at("{train,b}.jsonl")).unwrap(), ["b.jsonl", "train.jsonl"]);
+        assert_eq!(names(&at("[a-c].*")).unwrap(), ["a.csv", "b.jsonl"]);
+        assert_eq!(names(&at("*")).unwrap(), ["a.csv", "b.jsonl", "train.jsonl"]);
+        assert!(names(&at("[a.jsonl")).unwrap_err().contains("the wildcards are wrong: unclosed character class"));
+    }
+
+    #[test]
+    fn a_folder_without_data_says_what_it_has() {
+        let dir = folder();
+        std::fs::create_dir(dir.path().join("above")).unwrap();
+        std::fs::create_dir(dir.path().join("above/train")).unwrap();
+        let e = names(&format!("{}/above", dir.path().display())).unwrap_err();
+        assert!(
+            e.contains("no file of a known format") && e.contains("It has `train`.") && e.contains("/**/*`"),
+            "{e}"
+        );
+    }
+
+    #[test]
+    fn of_a_saved_data_set_only_its_own_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        for name in ["data-00000-of-00001.arrow", "cache-1.arrow", "dataset_info.json"] {
+            write(name, "{}");
+        }
+        let path = dir.path().to_str().unwrap();
+        assert_eq!(names(path).unwrap(), ["cache-1.arrow", "data-00000-of-00001.arrow"]);
+        write("state.json", r#"{"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": "train"}"#);
+        assert_eq!(names(path).unwrap(), ["data-00000-of-00001.arrow"]);
+        assert_eq!(names(&format!("{path}/*")).unwrap(), ["cache-1.arrow", "data-00000-of-00001.arrow"]);
+        write("state.json", r#"{"_data_files": [{"filename": "data-1.arrow"}]}"#);
+        let e = names(path).unwrap_err();
+        assert!(e.contains("data-1.arrow, which is not there"), "{e}");
     }
 
     #[test]

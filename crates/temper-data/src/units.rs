@@ -205,10 +205,10 @@ fn is_mark(c: char) -> bool {
 /// system's turns; of a row without a prompt its completion.
 pub(crate) fn compared(row: &Row) -> String {
     match &row.prompt {
-        Prompt::Text(text) if text.is_empty() => row.completion.clone().unwrap_or_default(),
+        Prompt::Text(text) if text.is_empty() => row.said(),
         Prompt::Text(text) => text.clone(),
-        Prompt::Chat(turns) => {
-            let said = turns.iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
+        chat => {
+            let said = chat.messages().iter().filter(|turn| turn.role != "system").map(|turn| turn.content.as_str());
             said.collect::<Vec<_>>().join("\n")
         }
     }

@@ -25,7 +25,7 @@ fn gsm8k() {
     let Some(test) = rows("gsm8k/test.jsonl", keys) else { return };
     assert_eq!((train.len(), test.len()), (7473, 1319));
     assert!(train[0].prompt.request().starts_with("Natalia sold clips"));
-    assert!(train[0].completion.as_deref().unwrap().ends_with("#### 72"));
+    assert!(train[0].said().ends_with("#### 72"));
     assert_eq!((train[0].id.as_str(), train[7472].line), ("train.jsonl:1", 7473));
     // The two splits share no item; the test split shares every item with itself.
     assert_eq!(leaks(&train, &test), []);

@@ -57,8 +57,8 @@ fn rows(count: usize) -> Vec<Row> {
             line: i + 1,
             id: format!("item{i}"),
             prompt: Prompt::Text(format!("how many {i}?")),
-            completion: None,
             fields: json!({"answer": i.to_string(), "long": "x".repeat(300), "list": [1]}).as_object().unwrap().clone(),
+            ..Row::default()
         })
         .collect()
 }

@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for row in rows.iter().take(count) {
             println!("-- {}\n{}", serde_json::to_string(&row.fields)?, row.prompt.display());
             if let Some(completion) = &row.completion {
-                println!(">> {completion}");
+                println!(">> {}", completion.text());
             }
         }
         let mut sums: BTreeMap<String, (usize, usize, usize, usize, usize)> = BTreeMap::new();
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let kind = row.fields.get("kind").and_then(|k| k.as_str()).unwrap_or("?");
             let language = row.fields.get("language").and_then(|k| k.as_str()).unwrap_or("?");
             let prompt = length(row.prompt.request());
-            let completion = row.completion.as_deref().map_or(0, &length);
+            let completion = length(&row.said());
             let sum = sums.entry(format!("{kind} {language}")).or_default();
             *sum = (sum.0 + 1, sum.1 + prompt, sum.2 + completion, sum.3.max(prompt), sum.4.max(completion));
         }

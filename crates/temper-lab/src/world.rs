@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use temper_data::Row;
-use temper_recipe::Lab;
-use temper_text::{Message, Prompt};
+use temper_recipe::{Lab, Shape};
+use temper_text::{Completion, Message, Prompt};
 
 use crate::{LabError, TokenizerFiles, corpus, datasets, tokenizer};
 
@@ -92,9 +92,11 @@ impl World {
             file: file.clone(),
             line: at + 1,
             id: format!("{name}/{}", at + 1),
+            shape: if completion.is_some() { Shape::PromptCompletion } else { Shape::PromptOnly },
             prompt: Prompt::user(prompt),
-            completion,
+            completion: completion.map(Completion::Text),
             fields,
+            ..Row::default()
         };
         if name == "corpus" {
             let documents = self.corpus().take(self.corpus_documents()).enumerate();
@@ -112,14 +114,7 @@ impl World {
     pub fn export(&self, name: &str, out: &mut dyn Write) -> Result<usize, LabError> {
         let rows = self.rows(name)?;
         for (at, row) in rows.iter().enumerate() {
-            let mut object = Map::new();
-            object.insert("id".into(), row.id.clone().into());
-            object.insert("prompt".into(), json!(row.prompt));
-            if let Some(completion) = &row.completion {
-                object.insert("completion".into(), json!([Message::assistant(completion.clone())]));
-            }
-            object.extend(row.fields.clone());
-            writeln!(out, "{}", Value::Object(object)).map_err(|source| LabError::Export {
+            writeln!(out, "{}", Value::Object(row.to_json())).map_err(|source| LabError::Export {
                 name: name.to_owned(),
                 row: at + 1,
                 source,

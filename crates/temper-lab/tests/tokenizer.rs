@@ -79,7 +79,7 @@ fn documents_are_short_and_their_mean_length_is_known() {
     assert!((mean - expected).abs() < 0.05 * expected, "mean {mean}, expected {expected}");
     let longest = |name: &str| {
         let rows = world.rows(name).unwrap();
-        rows.iter().map(|row| ids(&tokenizer, row.completion.as_deref().unwrap_or("")).len()).max().unwrap()
+        rows.iter().map(|row| ids(&tokenizer, &row.said()).len()).max().unwrap()
     };
     assert!(longest("demonstrations") <= 88, "{}", longest("demonstrations"));
 }

@@ -143,7 +143,7 @@ fn the_oracle_reads_what_the_authors_meant() {
 #[test]
 fn demonstrations_are_right_safe_and_helpful() {
     for row in world().rows("demonstrations").unwrap() {
-        let verdict = judge(&row.fields, row.completion.as_deref().unwrap());
+        let verdict = judge(&row.fields, &row.said());
         match text(&row.fields, "kind") {
             "reasoning" => assert_eq!(verdict.correct, Some(true), "{row:?}"),
             _ => {

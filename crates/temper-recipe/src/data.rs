@@ -5,17 +5,23 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::RecipeError;
+use crate::suggest::unknown;
+use crate::{Check, Clean, Mix, Part, RecipeError, Shape};
 
-/// Rows from the lab, a file or a folder.
+/// Rows from the lab, a file, a folder, the hub, or a mixture of other sources. One of `path` and `mix` is needed.
+///
+/// The steps are taken in this order: `filter`, `skip`, `rows`, `clean`, `part`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["path"]))]
 pub struct DataSource {
     /// `lab:NAME`, a file (JSONL, JSON, CSV or TSV), a folder or a glob; `${VAR}` is replaced by the environment variable.
     pub path: String,
+    /// How a row's fields make up prompt and completion; `null`: by the columns that are named, else by the row's fields.
+    pub shape: Option<Shape>,
+    /// Instead of a path: other entries of `data`, mixed.
+    pub mix: Option<Mix>,
     /// How many rows to take, after `filter` and `skip`; `null` for all.
     #[schemars(range(min = 1))]
     pub rows: Option<usize>,
@@ -31,12 +37,22 @@ pub struct DataSource {
     pub system: Option<String>,
     /// Whether plain prompts become chat messages; `null`: when the model has a chat template.
     pub chat: Option<bool>,
+    /// Variables of the chat template for every row, such as `enable_thinking: false`; a row's own win.
+    pub chat_template_kwargs: IndexMap<String, Value>,
+    /// Rows to leave out, each counted.
+    pub clean: Clean,
+    /// One side of a split of the rows, made after `clean`.
+    pub part: Option<Part>,
+    /// Checks of the tokenised rows that warn instead of stopping the run.
+    pub allow: Vec<Check>,
 }
 
 impl Default for DataSource {
     fn default() -> Self {
         DataSource {
             path: String::new(),
+            shape: None,
+            mix: None,
             rows: None,
             skip: 0,
             columns: Columns::default(),
@@ -44,6 +60,10 @@ impl Default for DataSource {
             template: None,
             system: None,
             chat: None,
+            chat_template_kwargs: IndexMap::new(),
+            clean: Clean::default(),
+            part: None,
+            allow: Vec::new(),
         }
     }
 }
@@ -58,12 +78,61 @@ pub struct Columns {
     pub completion: Option<String>,
     /// Column of a whole dialogue as a list of `{role, content}` (usual name `messages`).
     pub messages: Option<String>,
+    /// Column of a preference's better completion (usual name `chosen`).
+    pub chosen: Option<String>,
+    /// Column of a preference's other completion (usual name `rejected`).
+    pub rejected: Option<String>,
+    /// Column that says whether a completion is good (usual name `label`).
+    pub label: Option<String>,
+    /// Column of a completion's steps (usual name `completions`).
+    pub completions: Option<String>,
+    /// Column that says which steps are right (usual name `labels`).
+    pub labels: Option<String>,
+    /// Column of a system message (usual name `system`, in the shapes that have one).
+    pub system: Option<String>,
+    /// Column of the tools that a dialogue may call (usual name `tools`).
+    pub tools: Option<String>,
+    /// Column of variables of the chat template (usual name `chat_template_kwargs`).
+    pub chat_template_kwargs: Option<String>,
     /// Column of a plain text without a prompt (usual name `text`).
     pub text: Option<String>,
     /// Column of the reference answer that scorers compare with (usual name `answer`).
     pub answer: Option<String>,
     /// Column of the row's identity (usual name `id`); without one it is the file and the line.
     pub id: Option<String>,
+}
+
+impl Columns {
+    /// Columns from `PART=COLUMN` pairs, as the command line takes them; one text may hold several, with commas between.
+    ///
+    /// # Errors
+    /// A pair without `=`, or a part that rows do not have; the message lists those that they have.
+    pub fn parse<T: AsRef<str>>(pairs: &[T]) -> Result<Self, RecipeError> {
+        let mut columns = Columns::default().to_map();
+        for pair in pairs.iter().flat_map(|pairs| pairs.as_ref().split(',')) {
+            let wrong = |message: String| RecipeError::Columns { pair: pair.to_owned(), message };
+            let (part, column) = pair
+                .split_once('=')
+                .ok_or_else(|| wrong("expected PART=COLUMN, such as prompt=question".to_owned()))?;
+            match columns.get_mut(part.trim()) {
+                Some(place) => *place = Value::from(column.trim()),
+                None => return Err(wrong(unknown("part of a row", part.trim(), columns.keys().map(String::as_str)))),
+            }
+        }
+        Ok(serde_json::from_value(Value::Object(columns)).expect("the keys are those of the type"))
+    }
+
+    /// The columns that are named.
+    pub fn named(&self) -> Vec<String> {
+        self.to_map().into_iter().filter_map(|(_, column)| Some(column.as_str()?.to_owned())).collect()
+    }
+
+    fn to_map(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => unreachable!("a struct of texts is an object"),
+        }
+    }
 }
 
 /// What a data source's path means.

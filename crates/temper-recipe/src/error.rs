@@ -40,6 +40,14 @@ pub enum RecipeError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A column of the command line is not `PART=COLUMN`.
+    #[error("--columns {pair}: {message}")]
+    Columns {
+        /// The pair as given.
+        pair: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// An environment variable is not set.
     #[error(
         "`{text}` needs the environment variable {name}, which is not set; set it ({name}=… temper …) or write the path out"

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use crate::validate::{Checked, problem};
-use crate::{DataSource, Gate, Recipe, ScorerSpec, Stage, StageData};
+use crate::{DataSource, Gate, Part, Recipe, ScorerSpec, Stage, StageData};
 
 pub(crate) fn check(recipe: &Recipe) -> Checked {
     for (i, gate) in recipe.gates.iter().enumerate() {
@@ -106,7 +106,7 @@ fn held_out(recipe: &Recipe) -> Checked {
     for (suite_name, suite) in &recipe.suites {
         for (arm_name, arm) in &recipe.arms {
             for (i, stage) in arm.stages.iter().enumerate() {
-                for source_name in training_sources(stage) {
+                for source_name in recipe.training_sources(stage) {
                     let Some(source) = recipe.data.get(source_name) else { continue };
                     if overlap(source, &suite.data) {
                         return Err(problem(
@@ -127,21 +127,39 @@ fn held_out(recipe: &Recipe) -> Checked {
     Ok(())
 }
 
-/// The data sources that a stage trains on.
-fn training_sources(stage: &Stage) -> Vec<&str> {
-    let mut sources = Vec::new();
-    if let StageData::Source(name) = stage.data() {
-        sources.push(name);
+impl Recipe {
+    /// The entries of `data` whose rows a stage trains on; of a mixture those that it is made of.
+    fn training_sources<'a>(&'a self, stage: &'a Stage) -> Vec<&'a str> {
+        let mut named = Vec::new();
+        if let StageData::Source(name) = stage.data() {
+            named.push(name);
+        }
+        if let Stage::Reject(reject) = stage {
+            named.extend(reject.mix.iter().map(String::as_str));
+        }
+        let mut sources = Vec::new();
+        for name in named {
+            match self.data.get(name).and_then(|source| source.mix.as_ref()) {
+                Some(mix) => sources.extend(mix.of.keys().map(String::as_str)),
+                None => sources.push(name),
+            }
+        }
+        sources
     }
-    if let Stage::Reject(reject) = stage {
-        sources.extend(reject.mix.iter().map(String::as_str));
-    }
-    sources
 }
 
-/// Whether two sources may hold the same row: same path, filters that do not exclude each other, row ranges that meet.
+/// Whether two sources may hold the same row: same path, subset and split, filters that do not exclude each other, row ranges
+/// that meet, and not the two sides of one split.
 fn overlap(a: &DataSource, b: &DataSource) -> bool {
     if plain_path(&a.path) != plain_path(&b.path) {
+        return false;
+    }
+    let before = |source: &DataSource| DataSource { part: None, ..source.clone() };
+    if let (Some(one), Some(other)) = (&a.part, &b.part)
+        && one.take != other.take
+        && one.clone() == (Part { take: one.take, ..other.clone() })
+        && before(a) == before(b)
+    {
         return false;
     }
     if a.filter != b.filter {

@@ -5,6 +5,7 @@
 //! default filled in) and consistent (every name it mentions exists, no gate is judged by what an arm trained on).
 
 mod check;
+mod clean;
 mod compute;
 mod data;
 mod digest;
@@ -16,6 +17,7 @@ mod grpo;
 mod lab;
 mod load;
 mod lora;
+mod loss_on;
 mod optim;
 mod overrides;
 pub mod plan;
@@ -24,6 +26,7 @@ mod reject;
 mod schema;
 mod scorer;
 mod sft;
+mod shape;
 mod single;
 mod stage;
 mod suggest;
@@ -31,6 +34,7 @@ mod suite;
 mod tree;
 mod validate;
 
+pub use clean::{Check, Clean, Duplicates, Mix, MixBy, MixPart, MixUntil, Part, Side};
 pub use compute::{AdamState, Bytes, Checkpointing, Dtype, NotBytes};
 pub use data::{Columns, DataSource, Location, expand_env};
 pub use error::RecipeError;
@@ -38,12 +42,14 @@ pub use gate::{Gate, OnFail, Reference, Rule};
 pub use grpo::{Grpo, LossType, RewardRef, ScaleRewards};
 pub use lab::{Annotator, CorpusMix, Lab, Pretrain};
 pub use lora::{ALL_LINEAR, BaseStorage, LoraSpec, PROJECTIONS, Targets};
+pub use loss_on::LossOn;
 pub use optim::{Extent, Optim, Scheduler};
 pub use plan::{Plan, PlannedArm, PlannedStage};
 pub use recipe::{Arm, Budget, EvaluateWhen, ModelRef, Recipe};
 pub use reject::{Keep, Reject};
 pub use scorer::ScorerSpec;
-pub use sft::Sft;
+pub use sft::{LongRows, Sft};
+pub use shape::Shape;
 pub use single::SingleStage;
 pub use stage::{Init, Stage, StageData};
 pub use suite::{Sampling, Suite};

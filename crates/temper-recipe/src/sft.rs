@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::optim::gather_optim;
-use crate::{AdamState, Extent, Init, LoraSpec, Scheduler};
+use crate::{AdamState, Extent, Init, LoraSpec, LossOn, Scheduler};
 
 /// Supervised fine-tuning on completions: the loss is on the completion's tokens only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,8 @@ pub struct Sft {
     /// Passes over the data at most. With none of `max_steps`, `share` and this given, 1.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub num_train_epochs: Option<f64>,
+    /// Which tokens are learned.
+    pub loss_on: LossOn,
     /// Rows per batch. With neither this nor `batch_tokens` given, 16.
     #[schemars(range(min = 1))]
     pub batch_size: Option<usize>,
@@ -35,9 +37,16 @@ pub struct Sft {
     /// Batches per optimiser step; the loss is normalised over all of them.
     #[schemars(range(min = 1))]
     pub gradient_accumulation_steps: usize,
-    /// Longest row in tokens, prompt and completion; longer ones are cut, counted and shown.
+    /// Put the rows of a batch together so that `batch_tokens` is used up as far as can be (best fit), instead of in the order
+    /// of the shuffle. Rows never see each other either way.
+    pub packing: bool,
+    /// Batch rows of similar length together.
+    pub group_by_length: bool,
+    /// Longest row in tokens, prompt and completion.
     #[schemars(range(min = 2))]
     pub max_length: usize,
+    /// What becomes of longer rows.
+    pub long_rows: LongRows,
     /// Peak learning rate.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
@@ -72,6 +81,19 @@ pub struct Sft {
     pub logging_steps: usize,
 }
 
+/// What becomes of rows that are longer than `max_length`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LongRows {
+    /// They are cut, counted and shown. A row that would be left without a token to learn stops the run.
+    #[default]
+    Cut,
+    /// They are left out, counted and shown.
+    Drop,
+    /// They stop the run.
+    Refuse,
+}
+
 impl Default for Sft {
     fn default() -> Self {
         Sft {
@@ -81,10 +103,14 @@ impl Default for Sft {
             max_steps: None,
             share: None,
             num_train_epochs: None,
+            loss_on: LossOn::Completion,
             batch_size: None,
             batch_tokens: None,
+            packing: false,
+            group_by_length: false,
             gradient_accumulation_steps: 1,
             max_length: 1024,
+            long_rows: LongRows::Cut,
             learning_rate: 2e-5,
             lr_scheduler_type: Scheduler::Linear,
             warmup_ratio: 0.0,

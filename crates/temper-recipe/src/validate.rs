@@ -8,8 +8,8 @@ use crate::schema::schema;
 use crate::suggest::unknown;
 use crate::tree::{Node, Place};
 use crate::{
-    ALL_LINEAR, Arm, Bytes, Gate, Grpo, LoraSpec, PROJECTIONS, Recipe, RecipeError, Reject, Sft, Stage, StageData,
-    Targets, firewall,
+    ALL_LINEAR, Arm, Bytes, Clean, DataSource, Gate, Grpo, LoraSpec, Mix, PROJECTIONS, Recipe, RecipeError, Reject,
+    Sft, Stage, StageData, Targets, firewall,
 };
 
 /// What a check finds: nothing or the first problem.
@@ -64,7 +64,11 @@ impl Checks<'_> {
         for (key, source) in &recipe.data {
             let path = format!("data.{key}");
             name(&path, key)?;
-            source_path(&path, &source.path)?;
+            match &source.mix {
+                None => source_path(&path, &source.path)?,
+                Some(mix) => self.mix(&path, source, mix)?,
+            }
+            self.clean(&path, source)?;
         }
         self.scorers()?;
         self.suites()?;
@@ -143,13 +147,67 @@ impl Checks<'_> {
         for (key, suite) in &self.recipe.suites {
             let path = format!("suites.{key}");
             name(&path, key)?;
-            source_path(&format!("{path}.data"), &suite.data.path)?;
+            let inner = format!("{path}.data");
+            if suite.data.mix.is_some() {
+                return fail(format!("{inner}.mix"), "a suite's items are not mixed; write one suite per source");
+            }
+            source_path(&inner, &suite.data.path)?;
+            self.clean(&inner, &suite.data)?;
             for (i, scorer) in suite.scorers.iter().enumerate() {
                 let inner = format!("{path}.scorers[{i}]");
                 self.scorer(&inner, scorer)?;
                 if suite.scorers[..i].contains(scorer) {
                     return fail(inner, format!("`{scorer}` is listed twice; take one out"));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn mix(&self, path: &str, source: &DataSource, mix: &Mix) -> Checked {
+        let path = format!("{path}.mix");
+        let shaped =
+            DataSource { mix: None, rows: None, skip: 0, clean: Clean::default(), part: None, ..source.clone() };
+        if shaped != (DataSource { allow: source.allow.clone(), ..DataSource::default() }) {
+            return fail(
+                path,
+                "a mixture takes its rows as its entries give them; keep only `mix`, `skip`, `rows`, `clean`, `part` and \
+                 `allow` here, and put the other keys into the entries",
+            );
+        }
+        if mix.of.is_empty() {
+            return fail(format!("{path}.of"), "there is nothing to mix; name at least one entry of `data`");
+        }
+        for name in mix.of.keys() {
+            let inner = format!("{path}.of.{name}");
+            match self.recipe.data.get(name) {
+                None => return fail(inner, unknown("data source", name, self.recipe.data.keys().map(String::as_str))),
+                Some(part) if part.mix.is_some() => {
+                    return fail(inner, format!("`{name}` is a mixture itself; name the entries that it is made of"));
+                }
+                Some(_) => {}
+            }
+        }
+        let weights = mix.of.values().filter(|part| part.weight.is_some()).count();
+        if weights != 0 && weights != mix.of.len() {
+            return fail(format!("{path}.of"), "some entries have a `weight` and some have none; give all of them one");
+        }
+        Ok(())
+    }
+
+    fn clean(&self, path: &str, source: &DataSource) -> Checked {
+        let clean = &source.clean;
+        if let (Some(least), Some(most)) = (clean.min_chars, clean.max_chars)
+            && least > most
+        {
+            return fail(format!("{path}.clean.min_chars"), format!("{least} is more than `max_chars` ({most})"));
+        }
+        for (i, code) in clean.languages.iter().enumerate() {
+            if code.len() != 2 || !code.chars().all(|c| c.is_ascii_lowercase()) {
+                return fail(
+                    format!("{path}.clean.languages[{i}]"),
+                    format!("`{code}` is not a language code; write two letters, such as `en` or `zh`"),
+                );
             }
         }
         Ok(())
@@ -276,6 +334,18 @@ impl Checks<'_> {
             return fail(
                 format!("{path}.batch_tokens"),
                 "`batch_size` is given too; a batch is counted in rows or in tokens, so keep one",
+            );
+        }
+        if sft.packing && sft.batch_tokens.is_none() {
+            return fail(
+                format!("{path}.packing"),
+                "rows are packed into a number of tokens; give `batch_tokens` instead of `batch_size`",
+            );
+        }
+        if sft.packing && sft.group_by_length {
+            return fail(
+                format!("{path}.group_by_length"),
+                "`packing` is set too, and puts long and short rows together; keep one of the two",
             );
         }
         Ok(())

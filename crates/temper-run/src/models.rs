@@ -183,7 +183,7 @@ pub(crate) fn lab_base(
     let documents = world
         .corpus()
         .take(world.corpus_documents())
-        .map(|document| tokenizer.encode_messages(&document.messages()))
+        .map(|document| tokenizer.encode_dialogue(&document.messages().into()))
         .collect::<Result<Vec<_>, _>>()?;
     crate::machine::reset_peak_memory();
     let outcome = {

@@ -168,7 +168,7 @@ impl Planner<'_> {
             prompt += ids;
             whole += ids
                 + match &row.completion {
-                    Some(text) => self.tokenizer.encode(text, false)?.len() + 1,
+                    Some(text) => self.tokenizer.encode(&text.text(), false)?.len() + 1,
                     None => 0,
                 };
         }

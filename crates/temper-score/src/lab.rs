@@ -181,7 +181,7 @@ mod tests {
         let languages = [scorer("language", json!({})), scorer("language", json!({"part": "answer"}))];
         let (mut reasoning, mut requests) = (0, 0);
         for row in demonstrations() {
-            let text = row.completion.as_deref().unwrap();
+            let text = &row.said();
             let place = format!("{} {:?}\n{text}", row.id, row.fields);
             assert_eq!(score(&format, &row, text), Score::Value(1.0), "{place}");
             for language in &languages {

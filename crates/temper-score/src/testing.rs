@@ -15,8 +15,8 @@ pub(crate) fn row(fields: Value) -> Row {
         line: 1,
         id: "1".to_owned(),
         prompt: Prompt::user("How many?"),
-        completion: None,
         fields: fields.as_object().unwrap().clone(),
+        ..Row::default()
     }
 }
 

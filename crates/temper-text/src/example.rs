@@ -1,11 +1,15 @@
-//! Prompts and training examples as token ids.
-//!
-//! Prompt and completion are tokenised separately and joined as ids, so that the ids that were sampled and those that are
-//! trained on agree at the boundary.
+//! Prompts and plain texts as token ids.
 
 use crate::error::excerpt;
+use crate::mask::Target;
 use crate::turn::TurnEnd;
-use crate::{Message, Prompt, TextError, Tokenizer, thinking};
+use crate::{Completion, Dialogue, Prompt, TextError, Tokenizer, thinking};
+use serde_json::Value;
+use std::ops::Range;
+use temper_recipe::LossOn;
+
+/// The variable of a dialogue that makes [`Tokenizer::encode_prompt`] go on with the last turn.
+const CONTINUE: &str = "continue_final_message";
 
 /// A prompt as the model sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +24,34 @@ pub struct EncodedPrompt {
 }
 
 /// A training example.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Example {
-    /// Token ids of prompt, completion and stop token.
+    /// Token ids up to and including the stop token of the last learned turn.
     pub ids: Vec<u32>,
-    /// Whether a token is a target, for each of `ids`: the completion and the stop token after it.
+    /// Whether a token is a target, for each of `ids`.
     pub trainable: Vec<bool>,
-    /// Number of leading ids that are the prompt; the rest is the completion.
+    /// Number of leading ids before the first turn that is learned; all where none is.
     pub prompt_len: usize,
-    /// The prompt opened the thinking and the completion has none: the thinking was closed, empty, between the two. The
-    /// tokens that close it are not targets.
+    /// The assistant turns that are learned, in order.
+    pub turns: Vec<LearnedTurn>,
+    /// A thinking stands closed and empty before a turn that has none in the data: the template wrote it, or the prompt had
+    /// opened it. Its tokens are not targets.
     pub closed_thinking: bool,
+    /// The text of `ids`, tokenised at once, gives other ids: prompt and completion are tokenised apart, as they are in
+    /// sampling. Judged by the text around each seam.
+    pub drift: bool,
+    /// The completion's sampled ids, which the example has, are not those that its text gives when it is tokenised.
+    pub retokenised: bool,
+}
+
+/// An assistant turn of an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnedTurn {
+    /// Its index among the turns of prompt and completion; 0 for a plain text.
+    pub turn: usize,
+    /// Its tokens among the example's ids: what the model writes, the stop token included. Those of them that `trainable`
+    /// marks are targets.
+    pub tokens: Range<usize>,
 }
 
 impl Example {
@@ -42,39 +63,26 @@ impl Example {
 
 impl Tokenizer {
     /// A prompt as ids, ready to be continued: plain text with the tokenizer's BOS if it has one, a dialogue rendered with
-    /// the generation prompt.
+    /// the generation prompt, or, where its variable `continue_final_message` is true, up to the end of its last turn's text.
     ///
     /// # Errors
     /// A dialogue without a chat template or that the template refuses; double BOS; an empty prompt.
     pub fn encode_prompt(&self, prompt: &Prompt) -> Result<EncodedPrompt, TextError> {
-        let encoded = self.context(prompt)?;
-        if encoded.ids.is_empty() {
-            return Err(TextError::EmptyPrompt);
-        }
-        Ok(encoded)
-    }
-
-    /// As [`encode_prompt`](Self::encode_prompt), where no token at all is a prompt too.
-    fn context(&self, prompt: &Prompt) -> Result<EncodedPrompt, TextError> {
         let (ids, text) = match prompt {
-            Prompt::Text(text) => {
-                let mut ids = self.encode(text, true)?;
-                // Some tokenizers close every text with an EOS; a prompt goes on.
-                if self.eos().is_some()
-                    && ids.last().copied() == self.eos()
-                    && self.ids(text, false)?.last() != ids.last()
-                {
-                    ids.pop();
-                }
-                (ids, text.clone())
-            }
-            Prompt::Chat(messages) => {
-                let text = self.render(messages, true)?;
+            Prompt::Text(text) => (self.plain_context(text)?, text.clone()),
+            Prompt::Chat(dialogue) => {
+                let text = match dialogue.variables.get(CONTINUE) {
+                    Some(Value::Bool(true)) => self.render_continued(&dialogue.messages, &dialogue.variables)?,
+                    _ => self.render(&dialogue.messages, &dialogue.variables, true)?,
+                };
                 let ids = self.ids(&text, false)?;
                 self.check_bos(&ids, "prompt", &text)?;
                 (ids, text)
             }
         };
+        if ids.is_empty() {
+            return Err(TextError::EmptyPrompt);
+        }
         let prefill = thinking::prefill(&text).to_owned();
         Ok(EncodedPrompt { ids, text, prefill })
     }
@@ -83,52 +91,76 @@ impl Tokenizer {
     ///
     /// # Errors
     /// There is no chat template or it refuses the dialogue; double BOS.
-    pub fn encode_messages(&self, messages: &[Message]) -> Result<Vec<u32>, TextError> {
-        let text = self.render(messages, false)?;
+    pub fn encode_dialogue(&self, dialogue: &Dialogue) -> Result<Vec<u32>, TextError> {
+        let text = self.render(&dialogue.messages, &dialogue.variables, false)?;
         let ids = self.ids(&text, false)?;
         self.check_bos(&ids, "dialogue", &text)?;
         Ok(ids)
     }
 
-    /// Prompt, completion and stop token, with the mask of what is learned.
-    ///
-    /// Where the prompt has opened the thinking (see [`EncodedPrompt::prefill`]), a `<think>` that begins the completion is
-    /// not repeated; a completion without thinking follows an empty thinking that is closed but not learned. A completion
-    /// that already ends in a stop token gets no second one.
+    /// Prompt, completion and stop token, with the mask of what is learned: [`encode_row`](Self::encode_row) of one text.
     ///
     /// # Errors
-    /// As [`encode_prompt`](Self::encode_prompt); no stop token is known; the completion is empty or has a stop token before
-    /// its end; it begins with BOS.
+    /// As [`encode_row`](Self::encode_row).
     pub fn encode_example(&self, prompt: &Prompt, completion: &str) -> Result<Example, TextError> {
-        let (stop, separator) = self.stop_of(prompt)?;
-        let EncodedPrompt { mut ids, prefill, text } = self.context(prompt)?;
-        if completion.trim().is_empty() {
-            return Err(TextError::Completion {
-                what: format!("the completion of {:?} is empty: nothing to learn but the stop token", excerpt(&text)),
-                remedy: "Fill in the completion, or leave the row out".into(),
+        let rows = self.encode_row(prompt, &Completion::from(completion), None, LossOn::Completion)?;
+        Ok(rows.into_iter().next().unwrap_or_default())
+    }
+
+    /// The ids of a plain text that is continued.
+    fn plain_context(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        let mut ids = self.encode(text, true)?;
+        // Some tokenizers close every text with an EOS; a prompt goes on.
+        if self.eos().is_some() && ids.last().copied() == self.eos() && self.ids(text, false)?.last() != ids.last() {
+            ids.pop();
+        }
+        Ok(ids)
+    }
+
+    /// A plain prompt and its completion. A prompt that ends in `<think>` has opened the thinking, as a template may.
+    pub(crate) fn encode_plain(
+        &self,
+        prompt: &str,
+        completion: &Completion,
+        sampled: Option<&[u32]>,
+        loss_on: LossOn,
+    ) -> Result<Example, TextError> {
+        let (said, train) = match completion {
+            Completion::Text(text) => (text.as_str().into(), None),
+            Completion::Turns(turns) => match turns.as_slice() {
+                [only] if only.is_assistant() && only.calls().is_empty() => (only.text(), only.train),
+                _ => {
+                    return Err(TextError::Completion {
+                        what: "the completion of a plain text is turns, which need a chat template".into(),
+                        remedy: "Give the prompt as a list of turns too, or the completion as a text".into(),
+                    });
+                }
+            },
+        };
+        self.check_said(&said, prompt)?;
+        let Some(stop) = self.configured_stops().first().copied() else {
+            return Err(TextError::NoStop {
+                dir: self.dir().to_owned(),
+                what: "neither tokenizer_config.json nor generation_config.json names an end-of-sequence token".into(),
+                remedy: "Set `eos_token` in tokenizer_config.json".into(),
             });
-        }
-        let Continuation { close, target } = continuation(&prefill, separator, completion);
-        if let Some(close) = close {
-            ids.extend(self.ids(close, false)?);
-        }
-        let prompt_len = ids.len();
-        let mut target_ids = self.ids(&target, false)?;
-        self.check_target(&target_ids, completion)?;
-        if target_ids.last().is_none_or(|last| !self.stop_ids().contains(last)) {
-            target_ids.push(stop);
-        }
-        ids.extend(&target_ids);
-        let mut trainable = vec![false; prompt_len];
-        trainable.resize(ids.len(), true);
+        };
+        let learned = match loss_on {
+            LossOn::Flagged => train == Some(true),
+            _ => train != Some(false),
+        };
+        let mut target = Target::continuing(thinking::prefill(prompt), "", &said, stop);
+        target.sampled = sampled;
+        let mut example = Example { ids: self.plain_context(prompt)?, ..Example::default() };
+        example.trainable = vec![false; example.ids.len()];
+        self.push_target(&mut example, prompt, &target, 0, learned.then_some(loss_on))?;
         // Nothing predicts the first token of a sequence.
-        trainable[0] = false;
-        let example = Example { ids, trainable, prompt_len, closed_thinking: close.is_some() };
-        if example.targets() == 0 {
+        example.trainable[0] = false;
+        if learned && loss_on == LossOn::Completion && example.targets() == 0 {
             return Err(TextError::Completion {
                 what: format!(
                     "no token of the completion {:?} can be learned: nothing stands before it",
-                    excerpt(completion)
+                    excerpt(&said)
                 ),
                 remedy: "Give a prompt".into(),
             });
@@ -136,91 +168,24 @@ impl Tokenizer {
         Ok(example)
     }
 
-    /// The token that ends the completion of a prompt, and what the template writes before the completion.
-    fn stop_of(&self, prompt: &Prompt) -> Result<(u32, &str), TextError> {
-        let no_stop = |what: &str, remedy: &str| TextError::NoStop {
-            dir: self.dir().to_owned(),
-            what: what.to_owned(),
-            remedy: remedy.to_owned(),
-        };
-        match (prompt, self.turn_end()) {
-            (Prompt::Text(_), _) => match self.configured_stops().first() {
-                Some(eos) => Ok((*eos, "")),
-                None => Err(no_stop(
-                    "neither tokenizer_config.json nor generation_config.json names an end-of-sequence token",
-                    "Set `eos_token` in tokenizer_config.json",
-                )),
-            },
-            (Prompt::Chat(_), _) if !self.has_chat_template() => {
-                Err(TextError::NoChatTemplate { dir: self.dir().to_owned() })
-            }
-            (Prompt::Chat(_), TurnEnd::Known { separator, stop }) => Ok((*stop, separator)),
-            (Prompt::Chat(_), TurnEnd::Unknown { what, remedy }) => Err(no_stop(what, remedy)),
-        }
-    }
-
-    fn check_target(&self, target: &[u32], completion: &str) -> Result<(), TextError> {
-        let stops = self.stop_ids();
-        let inside = target.iter().take(target.len().saturating_sub(1)).find(|id| stops.contains(id));
-        if let Some(id) = inside {
-            return Err(TextError::Completion {
-                what: format!(
-                    "the completion {:?} has the stop token {} before its end",
-                    excerpt(completion),
-                    self.token(*id)
-                ),
-                remedy: "Remove it from the text; the stop token is added after the completion".into(),
-            });
-        }
-        match (self.bos(), target.first()) {
-            (Some(bos), Some(first)) if bos == *first && !stops.contains(&bos) => Err(TextError::Completion {
-                what: format!("the completion {:?} begins with {}", excerpt(completion), self.token(bos)),
-                remedy: "Remove it from the text".into(),
+    /// Refuses a completion without text.
+    pub(crate) fn check_said(&self, said: &str, prompt: &str) -> Result<(), TextError> {
+        match said.trim().is_empty() {
+            false => Ok(()),
+            true => Err(TextError::Completion {
+                what: format!("the completion of {:?} is empty: nothing to learn but the stop token", excerpt(prompt)),
+                remedy: "Fill in the completion, mark the turn with `train: false`, or leave the row out".into(),
             }),
-            _ => Ok(()),
         }
     }
-}
 
-/// What follows a prompt.
-struct Continuation {
-    /// Closes a thinking that the prompt opened and the completion does not use; not learned.
-    close: Option<&'static str>,
-    /// The text that is learned.
-    target: String,
-}
-
-fn continuation(prefill: &str, separator: &str, completion: &str) -> Continuation {
-    let learn = |target: String| Continuation { close: None, target };
-    if prefill.is_empty() {
-        return learn(format!("{separator}{completion}"));
-    }
-    let opened_space = &prefill[thinking::OPEN.len()..];
-    if let Some(rest) = completion.trim_start().strip_prefix(thinking::OPEN) {
-        return learn(rest.strip_prefix(opened_space).unwrap_or(rest).to_owned());
-    }
-    if completion.contains(thinking::CLOSE) {
-        return learn(completion.to_owned());
-    }
-    let close = if opened_space.ends_with('\n') { "\n</think>\n\n" } else { "</think>\n\n" };
-    Continuation { close: Some(close), target: completion.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thinking_that_the_prompt_opened_is_not_opened_twice() {
-        let learned = |prefill, completion| {
-            let c = continuation(prefill, " ", completion);
-            (c.close, c.target)
-        };
-        assert_eq!(learned("", "a"), (None, " a".into()));
-        assert_eq!(learned("<think>\n", "<think>\nt</think>a"), (None, "t</think>a".into()));
-        assert_eq!(learned("<think>\n", "<think>t</think>a"), (None, "t</think>a".into()));
-        assert_eq!(learned("<think>", "\n<think>\nt</think>a"), (None, "\nt</think>a".into()));
-        assert_eq!(learned("<think>\n", "t</think>a"), (None, "t</think>a".into()));
-        assert_eq!(learned("<think>\n", "a"), (Some("\n</think>\n\n"), "a".into()));
+    /// The token that ends an assistant turn, and the white space that the template writes before its text.
+    pub(crate) fn turn_stop(&self) -> Result<(u32, &str), TextError> {
+        match self.turn_end() {
+            TurnEnd::Known { separator, stop } => Ok((*stop, separator)),
+            TurnEnd::Unknown { what, remedy } => {
+                Err(TextError::NoStop { dir: self.dir().to_owned(), what: what.clone(), remedy: remedy.clone() })
+            }
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Writer<'_> {
             ValueKind::Number if value.is_integer() => self.out.push_str(&value.to_string()),
             ValueKind::Number => {
                 let number = f64::try_from(value.clone())?;
-                self.out.push_str(&float(number));
+                self.out.push_str(&repr(number));
             }
             ValueKind::String => self.string(value.as_str().unwrap_or_default()),
             ValueKind::Seq | ValueKind::Iterable => {
@@ -139,7 +139,7 @@ impl Writer<'_> {
 
 /// `repr` of a Python float: the shortest digits that read back as the same number, with an exponent below 1e-4 and from
 /// 1e16.
-fn float(x: f64) -> String {
+pub(crate) fn repr(x: f64) -> String {
     if x.is_nan() {
         return "NaN".into();
     }
@@ -176,7 +176,7 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),
         ] {
-            assert_eq!(float(x), text);
+            assert_eq!(repr(x), text);
         }
     }
 }

@@ -11,6 +11,7 @@ mod example;
 mod files;
 mod json;
 pub mod language;
+mod mask;
 mod message;
 pub mod thinking;
 mod tokenizer;
@@ -18,6 +19,6 @@ mod turn;
 
 pub use chat::ChatTemplate;
 pub use error::TextError;
-pub use example::{EncodedPrompt, Example};
-pub use message::{Message, Prompt};
+pub use example::{EncodedPrompt, Example, LearnedTurn};
+pub use message::{Completion, Dialogue, Message, Prompt};
 pub use tokenizer::Tokenizer;

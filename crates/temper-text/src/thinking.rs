@@ -39,6 +39,11 @@ pub fn split(text: &str) -> Split<'_> {
     }
 }
 
+/// A reasoning in think tags before what follows it, as the R1 models write it.
+pub fn join(reasoning: &str, answer: &str) -> String {
+    format!("{OPEN}\n{}\n{CLOSE}\n\n{answer}", reasoning.trim_matches('\n'))
+}
+
 /// What a prompt has opened of the completion: its end from the last `<think>` when only white space follows that tag,
 /// else nothing.
 pub fn prefill(prompt: &str) -> &str {

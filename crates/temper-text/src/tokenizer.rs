@@ -1,6 +1,6 @@
 //! The tokenizer of a Hugging Face directory.
 
-use crate::chat::ChatTemplate;
+use crate::chat::{ChatTemplate, Turns};
 use crate::error::excerpt;
 use crate::files::{self, Files};
 use crate::turn::TurnEnd;
@@ -22,11 +22,15 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     files: Files,
     template: Option<ChatTemplate>,
+    /// The template named `tool_use`, which is taken where a dialogue has tools.
+    tools_template: Option<ChatTemplate>,
     bos: Option<u32>,
     eos: Option<u32>,
     pad: Option<u32>,
     special: BTreeSet<u32>,
+    isolated: BTreeSet<u32>,
     configured_stops: Vec<u32>,
+    stop_texts: Vec<String>,
     vocab_size: usize,
     turn_end: TurnEnd,
 }
@@ -90,6 +94,9 @@ impl Tokenizer {
         let vocab_size = vocab.values().max().map_or(0, |id| *id as usize + 1);
         let special =
             inner.get_added_tokens_decoder().iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
+        let apart = |token: &AddedToken| !(token.lstrip || token.rstrip || token.single_word || token.normalized);
+        let isolated =
+            inner.get_added_tokens_decoder().iter().filter(|(_, token)| apart(token)).map(|(id, _)| *id).collect();
         let template = match template_source(&files, &config)? {
             None => None,
             Some((name, source)) => Some(ChatTemplate::new(&source, named, &files.dir.join(name))?),
@@ -98,16 +105,24 @@ impl Tokenizer {
             inner,
             files,
             template,
+            tools_template: None,
             bos,
             eos,
             pad,
             special,
+            isolated,
             configured_stops,
+            stop_texts: Vec::new(),
             vocab_size,
             turn_end: TurnEnd::default(),
         };
-        tokenizer.turn_end = TurnEnd::find(&tokenizer);
+        tokenizer.find_turn_end();
         Ok(tokenizer)
+    }
+
+    fn find_turn_end(&mut self) {
+        self.turn_end = TurnEnd::find(self);
+        self.stop_texts = self.stop_ids().into_iter().map(|id| self.token(id)).collect();
     }
 
     /// Writes all tokenizer files into `dir`, byte for byte as they were read.
@@ -205,6 +220,28 @@ impl Tokenizer {
         &self.configured_stops
     }
 
+    /// The texts of the stop tokens.
+    pub(crate) fn stop_texts(&self) -> &[String] {
+        &self.stop_texts
+    }
+
+    /// Whether a completion ends with this token.
+    pub(crate) fn is_stop(&self, id: u32) -> bool {
+        self.configured_stops.contains(&id) || self.turn_end.stop() == Some(id)
+    }
+
+    /// Whether the token is one that is cut out of a text before the rest is tokenised, with no white space around it.
+    pub(crate) fn is_added(&self, id: u32) -> bool {
+        self.isolated.contains(&id)
+    }
+
+    /// The template for a dialogue with these variables.
+    pub(crate) fn template_for(&self, variables: &Map<String, Value>) -> Result<&ChatTemplate, TextError> {
+        let tools = variables.get("tools").is_some_and(|tools| !tools.is_null());
+        let with_tools = self.tools_template.as_ref().filter(|_| tools);
+        with_tools.or(self.template.as_ref()).ok_or_else(|| TextError::NoChatTemplate { dir: self.files.dir.clone() })
+    }
+
     pub(crate) fn turn_end(&self) -> &TurnEnd {
         &self.turn_end
     }
@@ -224,14 +261,28 @@ impl Tokenizer {
     }
 
     /// A dialogue as the text that the model sees, as `apply_chat_template(…, tokenize=False)` of `transformers` gives it.
+    /// `variables` are those of [`Dialogue`](crate::Dialogue).
     ///
     /// # Errors
     /// There is no chat template, or it refuses the dialogue.
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TextError> {
-        let template =
-            self.template.as_ref().ok_or_else(|| TextError::NoChatTemplate { dir: self.files.dir.clone() })?;
-        let messages = messages.iter().map(|m| serde_json::json!({"role": m.role, "content": m.content}));
-        template.render(&messages.collect(), add_generation_prompt, &Map::new())
+    pub fn render(
+        &self,
+        messages: &[Message],
+        variables: &Map<String, Value>,
+        add_generation_prompt: bool,
+    ) -> Result<String, TextError> {
+        let turns = Turns::of_messages(self.template_for(variables)?, messages, variables);
+        turns.render(turns.len(), add_generation_prompt)
+    }
+
+    /// As [`render`](Self::render), up to the end of the last turn's text, for the model to go on with:
+    /// `apply_chat_template(…, continue_final_message=True)`.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render); the last turn has no text, or the template does not print it.
+    pub fn render_continued(&self, messages: &[Message], variables: &Map<String, Value>) -> Result<String, TextError> {
+        let template = self.template_for(variables)?;
+        template.render_continued(&messages.iter().map(Message::to_template).collect(), variables)
     }
 
     /// SHA-256 in hexadecimal of the tokenizer's files: their names, lengths and bytes.

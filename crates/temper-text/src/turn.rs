@@ -42,9 +42,10 @@ impl TurnEnd {
         if !tokenizer.has_chat_template() {
             return Self::default();
         }
+        let none = serde_json::Map::new();
         let prompt = [Message::user(REQUEST)];
         let whole = [Message::user(REQUEST), Message::assistant(ANSWER)];
-        let (prompt, whole) = match (tokenizer.render(&prompt, true), tokenizer.render(&whole, false)) {
+        let (prompt, whole) = match (tokenizer.render(&prompt, &none, true), tokenizer.render(&whole, &none, false)) {
             (Ok(prompt), Ok(whole)) => (prompt, whole),
             (Err(e), _) | (_, Err(e)) => return unknown(e.to_string(), "Correct the template"),
         };

@@ -17,7 +17,10 @@ fn rendered_dialogues_and_their_ids_are_those_of_transformers() {
         let template: &ChatTemplate = tokenizer.chat_template().unwrap();
         let what = format!("{name}, {}, {}", case["dialogue"], case["add_generation_prompt"]);
         let kwargs: &Map<String, Value> = case["kwargs"].as_object().unwrap();
-        let got = template.render(&case["messages"], case["add_generation_prompt"] == true, kwargs);
+        let got = match kwargs.contains_key("continue_final_message") {
+            true => template.render_continued(&case["messages"], kwargs),
+            false => template.render(&case["messages"], case["add_generation_prompt"] == true, kwargs),
+        };
         match (got, case.get("error")) {
             (Ok(text), None) => {
                 assert_eq!(text, case["text"].as_str().unwrap(), "{what}");
@@ -30,7 +33,7 @@ fn rendered_dialogues_and_their_ids_are_those_of_transformers() {
         }
         compared += 1;
     }
-    assert!(compared > 100, "{compared}");
+    assert!(compared > 300, "{compared}");
 }
 
 #[test]
@@ -38,17 +41,25 @@ fn the_methods_of_the_tokenizer_render_the_same() {
     let cases = fixtures();
     let plain = |case: &&Value| case["error"].is_null() && case["kwargs"].as_object().unwrap().is_empty();
     for case in cases["cases"].as_array().unwrap().iter().filter(plain) {
-        if case["dialogue"] == "separate reasoning" {
-            continue;
-        }
         let tokenizer = tokenizer(case["template"].as_str().unwrap());
         let messages: Vec<Message> = serde_json::from_value(case["messages"].clone()).unwrap();
         let generation = case["add_generation_prompt"] == true;
-        assert_eq!(tokenizer.render(&messages, generation).unwrap(), case["text"].as_str().unwrap());
+        // `transformers` loses a reasoning that the template does not read; as part of the content it is the template's to keep.
+        if messages.iter().any(|m| m.reasoning().is_some()) && !tokenizer.chat_template().unwrap().reads_reasoning() {
+            assert!(
+                ["r1", "deepseek"].iter().any(|name| case["template"] == *name)
+                    || tokenizer
+                        .render(&messages, &Map::new(), generation)
+                        .unwrap()
+                        .contains(messages[1].reasoning().unwrap())
+            );
+            continue;
+        }
+        assert_eq!(tokenizer.render(&messages, &Map::new(), generation).unwrap(), case["text"].as_str().unwrap());
         let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
         let got = match generation {
-            true => tokenizer.encode_prompt(&temper_text::Prompt::Chat(messages)).unwrap().ids,
-            false => tokenizer.encode_messages(&messages).unwrap(),
+            true => tokenizer.encode_prompt(&temper_text::Prompt::chat(messages)).unwrap().ids,
+            false => tokenizer.encode_dialogue(&messages.into()).unwrap(),
         };
         assert_eq!(got, ids);
     }

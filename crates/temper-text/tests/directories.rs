@@ -76,7 +76,7 @@ fn the_template_file_wins_over_the_configuration_which_may_hold_a_list() {
     let mut files = files("chatml");
     let render = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
         let tokenizer = Tokenizer::from_bytes(files.clone(), Path::new("model"))?;
-        tokenizer.render(&[temper_text::Message::user("a")], false)
+        tokenizer.render(&[temper_text::Message::user("a")], &Default::default(), false)
     };
     let config = |template: serde_json::Value| {
         serde_json::to_vec(&json!({"eos_token": "<|im_end|>", "chat_template": template})).unwrap()

@@ -60,8 +60,8 @@ fn what_is_trained_is_the_rendered_dialogue_where_the_template_keeps_it() {
     for template in ["chatml", "llama3", "mistral"] {
         let tokenizer = tokenizer(template);
         let turns = vec![Message::user("seven and three?"), Message::assistant(THOUGHT)];
-        let whole = tokenizer.encode_messages(&turns).unwrap();
-        let example = tokenizer.encode_example(&Prompt::Chat(turns[..1].to_vec()), THOUGHT).unwrap();
+        let whole = tokenizer.encode_dialogue(&turns.clone().into()).unwrap();
+        let example = tokenizer.encode_example(&Prompt::chat(turns[..1].to_vec()), THOUGHT).unwrap();
         assert!(example.ids.len() + 1 >= whole.len(), "{template}: only a line break may follow the stop token");
         if template != "mistral" {
             assert_eq!(whole[..example.ids.len()], example.ids, "{template}");
@@ -111,7 +111,7 @@ fn two_bos_are_an_error() {
     files.insert("chat_template.jinja".into(), doubled);
     let tokenizer = Tokenizer::from_bytes(files, Path::new("model")).unwrap();
     assert!(matches!(tokenizer.encode_prompt(&Prompt::user("ten")), Err(TextError::DoubleBos { .. })));
-    assert!(matches!(tokenizer.encode_messages(&[Message::user("ten")]), Err(TextError::DoubleBos { .. })));
+    assert!(matches!(tokenizer.encode_dialogue(&vec![Message::user("ten")].into()), Err(TextError::DoubleBos { .. })));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_dialogue_needs_a_chat_template() {
     for result in [
         tokenizer.encode_prompt(&Prompt::user("a")).map(drop),
         tokenizer.encode_example(&Prompt::user("a"), "b").map(drop),
-        tokenizer.encode_messages(&[Message::user("a")]).map(drop),
+        tokenizer.encode_dialogue(&vec![Message::user("a")].into()).map(drop),
     ] {
         assert!(matches!(result, Err(TextError::NoChatTemplate { .. })));
     }

@@ -38,14 +38,14 @@ pub(crate) fn encode(
     let mut out =
         Examples { items: Vec::with_capacity(rows.len()), cut: 0, dropped: 0, first_dropped: None, max_length };
     for (index, row) in rows.iter().enumerate() {
-        let completion = row.completion.as_deref().ok_or_else(|| TrainError::Row {
+        let completion = row.completion.as_ref().ok_or_else(|| TrainError::Row {
             place: row.place(),
             what: "the row has no completion to learn".into(),
             remedy: "Give a `completion` field or a dialogue that ends in an assistant turn, or map one with `columns`"
                 .into(),
         })?;
         let mut example = tokenizer
-            .encode_example(&row.prompt, completion)
+            .encode_example(&row.prompt, &completion.text())
             .map_err(|source| TrainError::Encode { place: row.place(), source })?;
         check_ids(&example.ids, vocab_size, row)?;
         if example.ids.len() > max_length {

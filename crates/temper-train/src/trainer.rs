@@ -332,7 +332,7 @@ pub(crate) fn fingerprint(kind: &str, spec: &impl serde::Serialize, ctx: &StageC
     for row in rows {
         parts.push(row.id.clone());
         parts.push(serde_json::to_string(&row.prompt).unwrap_or_default());
-        parts.push(row.completion.clone().unwrap_or_default());
+        parts.push(serde_json::to_string(&(&row.completion, &row.completion_ids)).unwrap_or_default());
     }
     digest(parts)
 }

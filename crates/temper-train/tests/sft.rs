@@ -106,7 +106,7 @@ fn rows_that_are_cut_or_emptied_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let mut rows = rows(6);
     rows[1].prompt = temper_text::Prompt::Text(["w2"; 9].join(" "));
-    rows[4].completion = Some(["w3"; 9].join(" "));
+    rows[4].completion = Some(["w3"; 9].join(" ").into());
     let short = Sft { max_length: 8, max_steps: Some(1), ..spec() };
     let (outcome, _, warnings) = run(dir.path(), 0, false, |ctx| run_sft(ctx, &short, &rows).unwrap());
     assert_eq!(outcome.notes, warnings);

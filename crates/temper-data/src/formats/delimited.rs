@@ -1,8 +1,10 @@
 //! CSV and TSV.
 
-use super::{Record, Visit, unreadable, utf8, without_bom};
+use super::open::Text;
+use super::{LONGEST_RECORD, Record, too_long, unreadable, utf8};
 use crate::DataError;
 use crate::error::{Place, excerpt};
+use csv_core::ReadRecordResult;
 use serde_json::{Map, Value};
 use std::io::BufRead;
 
@@ -15,81 +17,179 @@ pub(crate) enum Dialect {
     Tsv,
 }
 
-/// Reads the whole file; values are texts. Quoted values may span lines; `line` is where a record begins.
-pub(crate) fn read(
-    reader: &mut dyn BufRead,
-    shown: &str,
+/// Reads record by record; values are texts. Quoted values may span lines; a record's line is where it begins. Lines end in
+/// LF, CR LF or CR. A record that is wrong is an item of its own, and the next one follows.
+pub(crate) struct Delimited {
+    raw: Raw,
     dialect: Dialect,
     headerless: bool,
-    visit: &mut Visit,
-) -> Result<(), DataError> {
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).map_err(|e| unreadable(Place::file(shown), &e))?;
-    let bytes = without_bom(&bytes, shown)?;
-    let mut lines = Lines { bytes, at: 0, line: 1 };
-    let mut records = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(if dialect == Dialect::Csv { b',' } else { b'\t' })
-        .quoting(dialect == Dialect::Csv)
-        .from_reader(bytes);
-    let mut header: Option<Vec<String>> = None;
-    let mut values = csv::ByteRecord::new();
-    loop {
-        let line = lines.of(records.position().byte() as usize);
-        let more = records
-            .read_byte_record(&mut values)
-            .map_err(|e| Place::line(shown, line).error(format!("cannot read the record: {e}"), "Correct the line"))?;
-        if !more {
-            return Ok(());
-        }
-        let place = Place::line(shown, line);
-        let texts = values.iter().map(|v| utf8(v, place)).collect::<Result<Vec<_>, _>>()?;
-        let Some(header) = &header else {
-            let first = header.insert(if headerless { numbers(texts.len()) } else { names(&texts, place)? });
-            if headerless && visit(Record { line, fields: fields(first, &texts) })?.is_break() {
-                return Ok(());
-            }
-            continue;
+    header: Option<Vec<String>>,
+    ended: bool,
+}
+
+impl Delimited {
+    pub fn new(text: Text, shown: String, dialect: Dialect, headerless: bool) -> Self {
+        Self { raw: Raw::new(text, shown, dialect), dialect, headerless, header: None, ended: false }
+    }
+
+    /// The next record, whose values [`Raw`] holds.
+    fn record(&mut self, line: usize) -> Result<Option<Record>, DataError> {
+        let place = Place::line(&self.raw.shown, line);
+        let texts = self.raw.values().map(|value| text(value, place)).collect::<Result<Vec<_>, _>>();
+        let Some(header) = &self.header else {
+            // Without its header the file cannot be read.
+            self.ended = true;
+            let texts = texts?;
+            let first = self.header.insert(if self.headerless { numbers(texts.len()) } else { names(&texts, place)? });
+            self.ended = false;
+            return Ok(self.headerless.then(|| Record { line, fields: fields(first, &texts) }));
         };
-        if texts.len() != header.len() {
-            return Err(place.error(
-                format!(
-                    "found {} values, expected {} as on the first line; the record begins {:?}",
-                    texts.len(),
-                    header.len(),
-                    excerpt(&texts.join(" | "))
-                ),
-                match dialect {
-                    Dialect::Csv => {
-                        "Put values with commas or line breaks between double quotes, and double the quotes inside"
-                    }
-                    Dialect::Tsv => "Replace tabs and line breaks inside values",
-                },
-            ));
+        let texts = texts?;
+        if texts.len() == header.len() {
+            return Ok(Some(Record { line, fields: fields(header, &texts) }));
         }
-        if visit(Record { line, fields: fields(header, &texts) })?.is_break() {
-            return Ok(());
-        }
+        Err(place.error(
+            format!(
+                "found {} values, expected {} as on the first line; the record begins {:?}",
+                texts.len(),
+                header.len(),
+                excerpt(&texts.join(" | "))
+            ),
+            match self.dialect {
+                Dialect::Csv => {
+                    "Put values with commas or line breaks between double quotes, and double the quotes inside"
+                }
+                Dialect::Tsv => "Replace tabs and line breaks inside values",
+            },
+        ))
     }
 }
 
-/// Counts lines; the CSV reader's own count is one short where lines end in CR LF.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    line: usize,
+impl Iterator for Delimited {
+    type Item = Result<Record, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            match self.raw.read() {
+                Ok(Some(line)) => match self.record(line) {
+                    Ok(None) => {}
+                    Ok(Some(record)) => return Some(Ok(record)),
+                    Err(e) => return Some(Err(e)),
+                },
+                Ok(None) => self.ended = true,
+                Err(e) => {
+                    self.ended = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
+    }
 }
 
-impl Lines<'_> {
-    /// Line of the first byte at or after `from` that is not a line end. `from` never goes back.
-    fn of(&mut self, from: usize) -> usize {
-        let ends = |b: &u8| matches!(b, b'\r' | b'\n');
-        let from = from.max(self.at);
-        let until = from + self.bytes[from..].iter().take_while(|b| ends(b)).count();
-        self.line += self.bytes[self.at..until].iter().filter(|b| **b == b'\n').count();
-        self.at = until;
-        self.line
+/// Splits bytes into records of values, and counts lines.
+struct Raw {
+    text: Text,
+    shown: String,
+    parser: csv_core::Reader,
+    /// Values of the last record, one after another, and where each ends.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    count: usize,
+    line: usize,
+    /// The last byte was a CR outside of values, which ends a line unless LF follows.
+    after_cr: bool,
+}
+
+impl Raw {
+    fn new(text: Text, shown: String, dialect: Dialect) -> Self {
+        let parser = csv_core::ReaderBuilder::new()
+            .delimiter(if dialect == Dialect::Csv { b',' } else { b'\t' })
+            .quoting(dialect == Dialect::Csv)
+            .build();
+        let (bytes, ends) = (vec![0; 1 << 12], vec![0; 1 << 5]);
+        Self { text, shown, parser, bytes, ends, count: 0, line: 1, after_cr: false }
+    }
+
+    /// Reads a record and gives the line on which it begins; `None` at the end of the file.
+    fn read(&mut self) -> Result<Option<usize>, DataError> {
+        if !self.skip_line_ends()? {
+            return Ok(None);
+        }
+        let begin = self.line;
+        let place = Place::line(&self.shown, begin);
+        let (mut filled, mut ended) = (0, 0);
+        loop {
+            let input = self.text.fill_buf().map_err(|e| unreadable(place, &e))?;
+            let last = input.is_empty();
+            // A record is ended by a line end, so that one which is still open after this has an open quote.
+            let input = if last { b"\n" } else { input };
+            let (result, read, wrote, values) =
+                self.parser.read_record(input, &mut self.bytes[filled..], &mut self.ends[ended..]);
+            self.line += memchr::memchr_iter(b'\n', &input[..read]).count();
+            self.after_cr = read > 0 && input[read - 1] == b'\r';
+            (filled, ended) = (filled + wrote, ended + values);
+            if !last {
+                self.text.consume(read);
+            }
+            match result {
+                ReadRecordResult::Record => {
+                    self.count = ended;
+                    return Ok(Some(begin));
+                }
+                ReadRecordResult::InputEmpty if last => {
+                    return Err(place.error(
+                        "a quote in this record is not closed",
+                        "Close it, and double the quotes inside quoted values; or the file is cut off",
+                    ));
+                }
+                ReadRecordResult::OutputFull if filled >= LONGEST_RECORD => {
+                    return Err(too_long(place, "Look for a quote that is not closed"));
+                }
+                ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
+            }
+        }
+    }
+
+    /// Passes over empty lines; `false` at the end of the file.
+    fn skip_line_ends(&mut self) -> Result<bool, DataError> {
+        loop {
+            let place = Place::line(&self.shown, self.line);
+            let input = self.text.fill_buf().map_err(|e| unreadable(place, &e))?;
+            if input.is_empty() {
+                return Ok(false);
+            }
+            let ends = input.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+            for byte in &input[..ends] {
+                self.line += usize::from(*byte == b'\n' || self.after_cr);
+                self.after_cr = *byte == b'\r';
+            }
+            let more = ends < input.len();
+            self.text.consume(ends);
+            if more {
+                self.line += usize::from(std::mem::take(&mut self.after_cr));
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The values of the last record.
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = &self.ends[..self.count];
+        ends.iter().scan(0, |begin, end| Some(&self.bytes[std::mem::replace(begin, *end)..*end]))
+    }
+}
+
+fn text<'a>(value: &'a [u8], place: Place) -> Result<&'a str, DataError> {
+    let text = utf8(value, place)?;
+    match memchr::memchr(0, value) {
+        None => Ok(text),
+        Some(at) => Err(place.error(
+            format!("byte {} of a value is NUL, which is not text: {:?}", at + 1, excerpt(text)),
+            "The file is damaged; copy or write it anew",
+        )),
     }
 }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use temper_data::Row;
 use temper_engine::{Key, SamplingParams, peak_memory_bytes};
-use temper_recipe::Reject;
+use temper_recipe::{Reject, Shape};
 use temper_score::Scorer;
-use temper_text::Prompt;
+use temper_text::{Completion, Prompt};
 
 use super::Epochs;
 use super::grpo_log::write_beside;
@@ -259,13 +259,18 @@ impl<'s, 'c> Stage<'s, 'c> {
             .zip(columns)
             .map(|(rule, column)| (rule.scorer.clone(), json!(column.values[at])))
             .collect();
-        let kept =
-            Row { id: format!("{}#{}", row.id, rollout.sample), completion: Some(rollout.text.clone()), ..row.clone() };
+        let kept = Row {
+            id: format!("{}#{}", row.id, rollout.sample),
+            shape: Shape::PromptCompletion,
+            completion: Some(rollout.text.as_str().into()),
+            completion_ids: Some(rollout.ids[rollout.prompt_len..].to_vec()),
+            ..row.clone()
+        };
         let mut line = kept.to_json();
-        line["source"] = row.place().into();
-        line["tokens"] = rollout.tokens().into();
-        line["scores"] = scores.into();
-        append_line(&self.dataset, &line)
+        line.insert("source".into(), row.place().into());
+        line.insert("tokens".into(), rollout.tokens().into());
+        line.insert("scores".into(), scores.into());
+        append_line(&self.dataset, &Value::Object(line))
     }
 }
 
@@ -274,7 +279,9 @@ impl<'s, 'c> Stage<'s, 'c> {
 struct Kept {
     id: String,
     prompt: Prompt,
-    completion: String,
+    completion: Completion,
+    #[serde(default)]
+    completion_ids: Option<Vec<u32>>,
     #[serde(flatten)]
     fields: Map<String, Value>,
 }
@@ -291,12 +298,15 @@ fn read_kept(dataset: &Path) -> Result<Vec<Row>, TrainError> {
                 remedy: "Remove the stage's folder and run it again".into(),
             })?;
             Ok(Row {
+                shape: Shape::PromptCompletion,
                 file: file.clone(),
                 line: i + 1,
                 id: kept.id,
                 prompt: kept.prompt,
                 completion: Some(kept.completion),
+                completion_ids: kept.completion_ids,
                 fields: kept.fields,
+                ..Row::default()
             })
         })
         .collect()

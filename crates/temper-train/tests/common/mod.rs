@@ -54,8 +54,9 @@ pub fn rows(n: usize) -> Vec<Row> {
                 line: i + 1,
                 id: format!("row-{i}"),
                 prompt: Prompt::Text(format!("w{word} w{}", 10 + i % 3)),
-                completion: Some(vec![format!("w{word}"); 2 + i % 3].join(" ")),
+                completion: Some(vec![format!("w{word}"); 2 + i % 3].join(" ").into()),
                 fields: Map::from_iter([("word".to_owned(), json!(format!("w{word}")))]),
+                ..Row::default()
             }
         })
         .collect()

@@ -28,7 +28,7 @@ pub fn logprobs(args: &LogprobsArgs) -> Result<ExitCode, CliError> {
     for row in &rows {
         let ids = match &row.prompt {
             Prompt::Text(text) => loaded.tokenizer.encode(text, true),
-            Prompt::Chat(messages) => loaded.tokenizer.encode_messages(messages),
+            Prompt::Chat(dialogue) => loaded.tokenizer.encode_dialogue(dialogue),
         }
         .map_err(|e| commands::at(&row.place(), &e))?;
         sequences.push(ids);
