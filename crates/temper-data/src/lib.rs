@@ -45,7 +45,7 @@ pub use error::DataError;
 pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
-pub use near::{Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
+pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use pack::{Batching, batches, fill_rate};
 pub use read::{Rows, read};

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use temper_data::{DuplicateKind, Duplicates, EvalIndex, LeakIndex, LeakKind, NGRAM, Overlaps};
+use temper_data::{Duplicate, DuplicateKind, Duplicates, EvalIndex, LeakIndex, LeakKind, NGRAM, Overlaps};
 
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("TEMPER_DATA").map(PathBuf::from);
@@ -95,26 +96,58 @@ fn ten_grams_of_gsm8k() {
     }
 }
 
+/// The Jaccard index of the word 5-grams, counted; 0 for texts shorter than that.
+fn jaccard(a: &str, b: &str) -> f64 {
+    let grams = |text: &str| -> HashSet<String> {
+        let text = text.to_lowercase();
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        words.windows(5).map(|words| words.join(" ")).collect()
+    };
+    let (a, b) = (grams(a), grams(b));
+    a.intersection(&b).count() as f64 / (a.union(&b).count().max(1)) as f64
+}
+
 #[test]
-fn the_sets_of_harmful_requests_share_requests() {
+fn requests_that_sets_of_harmful_requests_share() {
     let Some(folder) = folder() else { return };
     let sets = [
-        ("advbench", column(folder.join("advbench/advbench_behaviors.csv"), "Behavior")),
-        ("strongreject", column(folder.join("strongreject/strongreject_dataset.csv"), "forbidden_prompt")),
-        ("harmbench", column(folder.join("harmbench/harmbench_behaviors_text_val.csv"), "Behavior")),
+        ("AdvBench", column(folder.join("advbench/advbench_behaviors.csv"), "Behavior")),
+        ("StrongREJECT", column(folder.join("strongreject/strongreject_dataset.csv"), "forbidden_prompt")),
+        ("HarmBench", column(folder.join("harmbench/harmbench_behaviors_text_val.csv"), "Behavior")),
     ];
-    let mut seen = Duplicates::new(0.5);
-    let mut owners = Vec::new();
-    for (name, texts) in &sets {
-        let found = seen.add_all(texts);
-        owners.extend(texts.iter().map(|_| *name));
-        let mut exact = std::collections::BTreeMap::<&str, usize>::new();
-        let mut near = std::collections::BTreeMap::<&str, usize>::new();
-        for duplicate in found.iter().flatten() {
-            let counts = if duplicate.kind == DuplicateKind::Exact { &mut exact } else { &mut near };
-            *counts.entry(owners[duplicate.of]).or_default() += 1;
+    const THRESHOLD: f64 = 0.5;
+    let mut seen = Duplicates::new(THRESHOLD);
+    let (mut owners, mut texts) = (Vec::<&str>::new(), Vec::<&str>::new());
+    let mut counts = BTreeMap::<(&str, &str, bool), usize>::new();
+    let mut kept: Vec<usize> = Vec::new();
+    for (name, set) in &sets {
+        for (text, found) in set.iter().zip(seen.add_all(set)) {
+            let at = texts.len();
+            owners.push(*name);
+            texts.push(text.as_str());
+            match found {
+                Some(Duplicate { of, kind }) => {
+                    *counts.entry((name, owners[of], kind == DuplicateKind::Exact)).or_default() += 1;
+                    // Four standard deviations of the estimate below the threshold.
+                    let index = jaccard(text, texts[of]);
+                    assert!(
+                        kind == DuplicateKind::Exact || index > THRESHOLD - 0.18,
+                        "{index}: {text} / {}",
+                        texts[of]
+                    );
+                }
+                None => {
+                    let nearest = kept.iter().map(|of| jaccard(text, texts[*of])).fold(0.0, f64::max);
+                    assert!(nearest < THRESHOLD + 0.25, "{nearest}: {text}");
+                    kept.push(at);
+                }
+            }
         }
-        println!("{name}: {} requests; exact duplicates of {exact:?}, near at 0.5 {near:?}", texts.len());
     }
-    assert!(seen.kept() < seen.added());
+    for ((set, of, exact), count) in &counts {
+        println!("{count} of {set} are {} duplicates of {of}", if *exact { "exact" } else { "near" });
+    }
+    assert_eq!(counts.get(&("StrongREJECT", "AdvBench", true)), Some(&25));
+    assert_eq!(counts.get(&("HarmBench", "AdvBench", true)), None);
+    assert_eq!((texts.len(), seen.added(), seen.kept()), (913, 913, kept.len()));
 }

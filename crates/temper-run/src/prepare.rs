@@ -122,7 +122,7 @@ fn check_leaks(
             }
             if let Some(first) = near.first() {
                 notes.push(format!(
-                    "{} of {} items of suite `{suite}` share 80 % or more of their 8-grams with a training row of `{source}` (for example {} and {})",
+                    "{} of {} items of suite `{suite}` nearly stand in a training row of `{source}`, by 80 % of their 8-grams or with a few words changed (for example {} and {})",
                     near.len(),
                     prepared.rows.len(),
                     first.held_out_place,

@@ -89,7 +89,7 @@ pub fn identify(text: &str) -> Option<Identified> {
             spelt.push((word, script));
         }
     }
-    // Words in katakana and Han characters are Japanese where there is kana among them.
+    // One kana for five Han characters, in the weights of both.
     let (han, kana) = (weights[Script::Han as usize], weights[Script::Kana as usize]);
     if kana * 15 > han * 2 {
         weights[Script::Kana as usize] += han;
