@@ -17,14 +17,14 @@ use temper_eval::{Action, GateVerdict};
 use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
 use temper_score::Scorer;
 use temper_text::Tokenizer;
-use temper_train::{Cost, Demand, Progress, Resources, StageContext, StageOutcome, StageStatus};
+use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::RunDir;
 use crate::error::RunError;
 use crate::evaluate::{self, Evaluated};
 use crate::ledger::Ledger;
 use crate::models::{self, Loaded, Resolve};
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Encoded, Prepared, prepare};
 use crate::sources::Sources;
 use crate::summary::{ArmStatus, ArmSummary, BASE, RunSummary, StageSummary, SuiteInfo};
 
@@ -49,7 +49,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads the model directory and every row, and builds every scorer.
+    /// Reads the model directory and every row, tokenises and checks the rows, and builds every scorer.
     ///
     /// # Errors
     /// The first thing that is wrong, with file, row and field.
@@ -60,6 +60,13 @@ impl Inputs {
         let mut prepared = prepare(recipe, &sources, chat)?;
         if let Some(revision) = given.as_ref().and_then(|loaded| loaded.revision.as_ref()) {
             prepared.notes.push(format!("{}: commit {revision}", recipe.model.path));
+        }
+        match &given {
+            Some(loaded) => prepared.encode(recipe, &loaded.tokenizer, loaded.model.config())?,
+            None => {
+                let tokenizer = models::lab_tokenizer(sources.world())?;
+                prepared.encode(recipe, &tokenizer, &models::lab_config(&recipe.lab, &tokenizer))?;
+            }
         }
         Ok(Self { sources, prepared, given })
     }
@@ -76,7 +83,7 @@ pub fn execute(
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<(Ending, RunSummary), RunError> {
-    let Inputs { sources, prepared, given } = inputs;
+    let Inputs { sources, mut prepared, given } = inputs;
     let ledger = Ledger::open(&dir.join("ledger.sqlite"))?;
     let mut summary = match RunSummary::read(&dir.path) {
         Ok(summary) => summary,
@@ -98,6 +105,11 @@ pub fn execute(
     {
         template.pin_clock(started.as_second());
     }
+    // What a template prints of the date is what it printed when the run began.
+    if loaded.tokenizer.chat_template().is_some_and(|template| template.reads_clock()) {
+        prepared.encode(recipe, &loaded.tokenizer, loaded.model.config())?;
+    }
+    prepared.write_cards(&dir.path)?;
     let digest = loaded.model.digest();
     if !summary.base.digest.is_empty() && summary.base.digest != digest {
         return Err(changed(&loaded.dir));
@@ -250,8 +262,7 @@ impl Run<'_> {
             let done = self.summary.arm(name).map_or(0, |arm| arm.stages.len());
             for (number, stage) in arm.stages.iter().enumerate().skip(done) {
                 let StageData::Source(source) = stage.data() else { continue };
-                let rows = self.prepared.data.get(source).map(Vec::as_slice).unwrap_or_default();
-                let demand = Demand::of(stage, self.base.precision, config, &self.base.tokenizer, rows)?;
+                let demand = self.prepared.demand(source, stage, self.base.precision, config, &self.base.tokenizer)?;
                 if let Some(demand) = demand {
                     demand.fit(config, &self.resources, &format!("{name}/{}", stage.folder(number)))?;
                 }
@@ -419,11 +430,13 @@ impl Run<'_> {
         stop: &AtomicBool,
     ) -> Result<Option<Trained>, RunError> {
         let rows: &[Row] = match stage.data() {
-            StageData::Source(name) => self.prepared.data.get(name),
-            StageData::Stage(name) => kept.get(name),
-        }
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+            StageData::Source(name) => self.prepared.rows(name),
+            StageData::Stage(name) => kept.get(name).map(Vec::as_slice).unwrap_or_default(),
+        };
+        let encoded = match (stage.data(), stage) {
+            (StageData::Source(name), Stage::Sft(spec)) => self.prepared.encoded(name, spec),
+            _ => None,
+        };
         let scorers: Vec<Arc<dyn Scorer>> =
             stage.scorers().into_iter().filter_map(|name| self.prepared.scorers.get(name).cloned()).collect();
         let mut context = StageContext {
@@ -439,7 +452,10 @@ impl Run<'_> {
             resume: true,
         };
         let (status, trained) = match stage {
-            Stage::Sft(spec) => Trained::from(temper_train::run_sft(&mut context, spec, rows)?),
+            Stage::Sft(spec) => Trained::from(match encoded {
+                Some(Encoded { tokens, notes }) => temper_train::run_sft_on(&mut context, spec, tokens, notes.clone())?,
+                None => temper_train::run_sft(&mut context, spec, rows)?,
+            }),
             Stage::Grpo(spec) => Trained::from(temper_train::run_grpo(&mut context, spec, rows, &scorers)?),
             Stage::Reject(spec) => {
                 let outcome = temper_train::run_reject(&mut context, spec, rows, &scorers)?;
@@ -453,7 +469,7 @@ impl Run<'_> {
     /// Kept rows with those that the recipe mixes in.
     fn mixed(&self, reject: &Reject, mut rows: Vec<Row>) -> Vec<Row> {
         for name in &reject.mix {
-            rows.extend(self.prepared.data.get(name).into_iter().flatten().cloned());
+            rows.extend(self.prepared.rows(name).iter().cloned());
         }
         rows
     }

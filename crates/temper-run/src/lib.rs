@@ -3,6 +3,7 @@
 //! [`execute`] is the whole of it: it resolves the base model, reads and checks every row and scorer, runs the arms and
 //! leaves a directory that a report can be drawn from and that an interrupted run can go on from.
 
+mod datasets;
 mod directory;
 mod error;
 mod evaluate;
@@ -15,13 +16,14 @@ mod prepare;
 mod sources;
 pub mod summary;
 
+pub use datasets::{Dataset, HeldOut};
 pub use directory::{Identity, Place, RECIPE_FILE, RunDir};
 pub use error::RunError;
 pub use evaluate::log_path;
 pub use execute::{Ending, Inputs, execute};
 pub use ledger::{Event, Ledger};
-pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, local, resolve};
+pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, local, resolve, tokenizer};
 pub use plan::{Estimate, MemoryEstimate, estimate};
-pub use prepare::{Prepared, PreparedSuite, prepare};
+pub use prepare::{Encoded, Prepared, PreparedSuite, prepare};
 pub use sources::Sources;
 pub use temper_train::precision;

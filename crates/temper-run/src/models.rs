@@ -164,6 +164,29 @@ pub(crate) fn lab_base_dir(world: &World) -> PathBuf {
     cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]))
 }
 
+/// The tokenizer of the lab's base model: from the cache, or trained now.
+pub(crate) fn lab_tokenizer(world: &World) -> Result<Tokenizer, RunError> {
+    let dir = lab_base_dir(world);
+    if dir.join(COST_FILE).exists() {
+        return Ok(Tokenizer::load(&dir)?);
+    }
+    let scratch = tempfile::tempdir().map_err(|e| RunError::io(&std::env::temp_dir(), e))?;
+    world.train_tokenizer()?.write(scratch.path())?;
+    Ok(Tokenizer::load(scratch.path())?)
+}
+
+/// The tokenizer of a model: of a directory, of the Hub, or of the lab's base model; no weights are read.
+///
+/// # Errors
+/// As [`local`]; a tokenizer that cannot be read.
+pub fn tokenizer(model: &str, sources: &Sources) -> Result<Tokenizer, RunError> {
+    if model == LAB_BASE {
+        return lab_tokenizer(sources.world());
+    }
+    let path = temper_recipe::expand_env(model)?;
+    Ok(Tokenizer::load(&local(&path)?.0)?)
+}
+
 /// Shape of the lab's base model.
 pub(crate) fn lab_config(lab: &Lab, tokenizer: &Tokenizer) -> ModelConfig {
     let mut config = ModelConfig::small(

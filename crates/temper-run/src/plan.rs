@@ -7,11 +7,11 @@ use temper_data::Row;
 use temper_engine::ModelConfig;
 use temper_recipe::{Bytes, Checkpointing, Recipe, Stage, StageData};
 use temper_text::Tokenizer;
-use temper_train::{Demand, Needs, Resources, TrainError};
+use temper_train::{Needs, Resources, TrainError};
 
 use crate::error::RunError;
 use crate::models;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Encoded, Prepared, prepare};
 use crate::sources::Sources;
 
 /// The estimate of a whole recipe.
@@ -108,22 +108,19 @@ pub struct EvaluationEstimate {
 pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
     let sources = Sources::new(&recipe.lab);
     let given = models::given(&recipe.model)?;
-    let scratch = std::env::temp_dir().join(format!("temper-plan-{}", std::process::id()));
     let (config, tokenizer, pretraining) = if let Some(loaded) = given {
         (loaded.model.config().clone(), loaded.tokenizer, None)
     } else {
         let world = sources.world();
-        world.train_tokenizer()?.write(&scratch)?;
-        let tokenizer = Tokenizer::load(&scratch);
-        let _ = std::fs::remove_dir_all(&scratch);
-        let tokenizer = tokenizer?;
+        let tokenizer = models::lab_tokenizer(world)?;
         let config = models::lab_config(&recipe.lab, &tokenizer);
         let tokens = recipe.lab.pretrain.tokens;
         let flops = config.train_flops(tokens, 0);
         let cached = models::lab_base_dir(world).join(models::COST_FILE).exists();
         (config, tokenizer, Some(Pretraining { tokens, flops, cached }))
     };
-    let prepared = prepare(recipe, &sources, tokenizer.has_chat_template())?;
+    let mut prepared = prepare(recipe, &sources, tokenizer.has_chat_template())?;
+    prepared.encode(recipe, &tokenizer, &config)?;
     let resources = Resources::new(recipe, crate::machine::available_memory());
     let plan = Planner { recipe, config: &config, tokenizer: &tokenizer, prepared: &prepared, resources };
     let arms = recipe
@@ -193,9 +190,23 @@ impl Planner<'_> {
             estimate.flops = share;
             return Ok(estimate);
         };
-        let rows = self.prepared.data.get(name).map(Vec::as_slice).unwrap_or_default();
-        let (prompt, whole) = self.lengths(rows)?;
-        estimate.memory = self.memory(stage, rows)?;
+        // Examples of a stage that learns rows as they are; rows of one that samples from their prompts.
+        let (count, prompt, whole) = match stage {
+            Stage::Sft(spec) => match self.prepared.encoded(name, spec) {
+                Some(Encoded { tokens, .. }) => {
+                    let count = tokens.len().max(1) as f64;
+                    let prompts: usize = (0..tokens.len()).map(|i| tokens.prompt_len(i)).sum();
+                    (tokens.len(), prompts as f64 / count, tokens.total() as f64 / count)
+                }
+                None => return Ok(estimate),
+            },
+            _ => {
+                let rows = self.prepared.rows(name);
+                let (prompt, whole) = self.lengths(rows)?;
+                (rows.len(), prompt, whole)
+            }
+        };
+        estimate.memory = self.memory(name, stage)?;
         let flops = |tokens: f64, length: f64, train: bool| {
             let (tokens, attended) = (tokens as usize, (tokens * length / 2.0) as u64);
             // The frozen weights of a stage with an adapter have no gradients.
@@ -216,7 +227,7 @@ impl Planner<'_> {
                     None => sft.batch_size.unwrap_or(16) as f64,
                 } * sft.gradient_accumulation_steps as f64;
                 let trained = rows_per_step * whole;
-                let epochs = stage.extent().epochs.map(|epochs| epochs * rows.len() as f64 / rows_per_step);
+                let epochs = stage.extent().epochs.map(|epochs| epochs * count as f64 / rows_per_step);
                 (0.0, trained, flops(trained, whole, true), epochs)
             }
             Stage::Grpo(grpo) => {
@@ -228,15 +239,10 @@ impl Planner<'_> {
                 let trained = tokens * grpo.num_iterations as f64;
                 let reference = if grpo.beta > 0.0 { flops(tokens, length, false) } else { 0.0 };
                 let cost = flops(tokens, length, false) + flops(trained, length, true) + reference;
-                (
-                    sampled,
-                    trained,
-                    cost,
-                    stage.extent().epochs.map(|e| e * rows.len() as f64 / grpo.prompts_per_step as f64),
-                )
+                (sampled, trained, cost, stage.extent().epochs.map(|e| e * count as f64 / grpo.prompts_per_step as f64))
             }
             Stage::Reject(reject) => {
-                let prompts = reject.prompts.unwrap_or(rows.len()).min(rows.len()) as f64;
+                let prompts = reject.prompts.unwrap_or(count).min(count) as f64;
                 let completions = prompts * reject.samples_per_prompt as f64;
                 let length = prompt + reject.max_completion_length as f64;
                 let sampled = completions * reject.max_completion_length as f64;
@@ -249,7 +255,7 @@ impl Planner<'_> {
         // Rejection sampling is one pass, or the part of one that its share allows.
         let steps = if stage.trains() { steps.max(1.0).ceil() } else { steps };
         let steps = if steps.is_finite() { steps } else { 1.0 };
-        estimate.rows = Some(rows.len());
+        estimate.rows = Some(count);
         estimate.steps = stage.trains().then_some(steps as usize);
         estimate.tokens_sampled = Some(steps * sampled);
         estimate.tokens_trained = Some(steps * trained);
@@ -275,9 +281,10 @@ impl Planner<'_> {
     }
 
     /// What the stage takes, by the same reckoning that it makes before its first step.
-    fn memory(&self, stage: &Stage, rows: &[Row]) -> Result<Option<MemoryEstimate>, RunError> {
+    fn memory(&self, name: &str, stage: &Stage) -> Result<Option<MemoryEstimate>, RunError> {
         let precision = temper_train::precision(self.recipe.dtype);
-        let Some(demand) = Demand::of(stage, precision, self.config, self.tokenizer, rows)? else { return Ok(None) };
+        let demand = self.prepared.demand(name, stage, precision, self.config, self.tokenizer)?;
+        let Some(demand) = demand else { return Ok(None) };
         Ok(Some(match demand.fit(self.config, &self.resources, stage.label()) {
             Ok(fit) => MemoryEstimate {
                 needs: fit.needs,

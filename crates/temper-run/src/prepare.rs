@@ -1,13 +1,18 @@
 //! Everything that can be wrong before the first step: rows, scorers, suites, overlap between training and measuring.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use temper_data::{LeakKind, Row};
-use temper_recipe::{Recipe, Stage, StageData, Suite};
+use temper_data::{CardEncoding, DataCard, Row, Severity, Tokens};
+use temper_engine::{ModelConfig, Precision};
+use temper_recipe::{Recipe, Sft, Stage, StageData, Suite};
 use temper_score::Scorer;
+use temper_text::Tokenizer;
+use temper_train::Demand;
 
+use crate::datasets::{Dataset, HeldOut, scratch};
 use crate::error::RunError;
 use crate::sources::Sources;
 
@@ -23,13 +28,23 @@ pub struct PreparedSuite {
 
 /// All rows and scorers of a recipe, read and checked.
 pub struct Prepared {
-    /// Training rows by name of the data source.
-    pub data: BTreeMap<String, Vec<Row>>,
+    /// Training data by name of the source.
+    pub data: BTreeMap<String, Dataset>,
     /// Suites in the recipe's order.
     pub suites: IndexMap<String, PreparedSuite>,
     /// Scorers that stages reward or select by.
     pub scorers: BTreeMap<String, Arc<dyn Scorer>>,
     /// What a reader should know: commits of the Hub, near duplicates between training rows and items.
+    pub notes: Vec<String>,
+    rows: BTreeMap<String, Vec<Row>>,
+    encoded: BTreeMap<String, Encoded>,
+}
+
+/// Training examples of a source, and what a reader of the report should know of them.
+pub struct Encoded {
+    /// The examples.
+    pub tokens: Tokens,
+    /// Warnings of the checks.
     pub notes: Vec<String>,
 }
 
@@ -50,20 +65,14 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
             PreparedSuite { rows: sources.rows(&suite.data, chat)?, suite: suite.clone(), scorers },
         );
     }
-    let mut data = BTreeMap::new();
     let mut scorers = BTreeMap::new();
+    let mut used: Vec<&str> = Vec::new();
     for stage in recipe.arms.values().flat_map(|arm| &arm.stages) {
-        let mut names: Vec<&str> = Vec::new();
         if let StageData::Source(name) = stage.data() {
-            names.push(name);
+            used.push(name);
         }
         if let Stage::Reject(reject) = stage {
-            names.extend(reject.mix.iter().map(String::as_str));
-        }
-        for name in names {
-            if let (false, Some(source)) = (data.contains_key(name), recipe.data.get(name)) {
-                data.insert(name.to_owned(), sources.rows(source, chat)?);
-            }
+            used.extend(reject.mix.iter().map(String::as_str));
         }
         for name in stage.scorers() {
             if !scorers.contains_key(name) {
@@ -71,9 +80,122 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
             }
         }
     }
-    let mut notes = sources.notes();
-    notes.extend(check_leaks(&data, &suites)?);
-    Ok(Prepared { data, suites, scorers, notes })
+    let held_out =
+        HeldOut::new(suites.iter().map(|(name, suite)| (name.as_str(), suite.rows.as_slice())).collect::<Vec<_>>());
+    let mut data = BTreeMap::new();
+    let mut notes = Vec::new();
+    for name in used {
+        if !data.contains_key(name) && recipe.data.contains_key(name) {
+            let dataset = Dataset::read(name, &recipe.data, sources, &held_out, chat)?;
+            notes.extend(check_leaks(&dataset.card)?);
+            notes.extend(dataset.card.notes.iter().cloned());
+            data.insert(name.to_owned(), dataset);
+        }
+    }
+    let mut all = sources.notes();
+    all.extend(notes);
+    Ok(Prepared { data, suites, scorers, notes: all, rows: BTreeMap::new(), encoded: BTreeMap::new() })
+}
+
+impl Prepared {
+    /// Brings the rows into the form in which the stages take them: those that are sampled from into memory, those of `sft`
+    /// stages to tokens, with every check. `tokenizer` and `config` are the base model's.
+    ///
+    /// # Errors
+    /// What a check found that stops a run, with the number of rows, their share and where they are.
+    pub fn encode(&mut self, recipe: &Recipe, tokenizer: &Tokenizer, config: &ModelConfig) -> Result<(), RunError> {
+        self.rows.clear();
+        self.encoded.clear();
+        self.data.values_mut().for_each(|dataset| dataset.card.encodings.clear());
+        let scratch = scratch(&recipe.out);
+        for stage in recipe.arms.values().flat_map(|arm| &arm.stages) {
+            if let Stage::Reject(reject) = stage {
+                for name in &reject.mix {
+                    self.hold(name, tokenizer)?;
+                }
+            }
+            let StageData::Source(name) = stage.data() else { continue };
+            let Stage::Sft(spec) = stage else {
+                self.hold(name, tokenizer)?;
+                continue;
+            };
+            let key = encoding_key(name, spec);
+            let Some(dataset) = self.data.get_mut(name).filter(|_| !self.encoded.contains_key(&key)) else { continue };
+            let allow = recipe.data.get(name).map_or(&[][..], |source| &source.allow);
+            for finding in temper_data::tokenizer_findings(tokenizer, tokenizer.has_chat_template(), allow) {
+                match finding.severity {
+                    Severity::Stop => return Err(RunError::Other(format!("{}: {finding}", recipe.model.path))),
+                    Severity::Warning => self.notes.push(finding.to_string()),
+                    Severity::Note => {}
+                }
+            }
+            let encoding = temper_train::sft_encoding(spec, config, tokenizer, allow);
+            let (tokens, report) = dataset.encode(&encoding, &scratch)?;
+            let settings = format!("loss_on {}, max_length {}", spec.loss_on.name(), encoding.max_length.unwrap_or(0));
+            dataset.card.encodings.push(CardEncoding::of(settings, &report, tokens.digest()));
+            self.encoded.insert(key, Encoded { tokens, notes: temper_train::encode_notes(&report) });
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, name: &str, tokenizer: &Tokenizer) -> Result<(), RunError> {
+        if let (Some(dataset), false) = (self.data.get_mut(name), self.rows.contains_key(name)) {
+            self.rows.insert(name.to_owned(), dataset.hold(tokenizer)?);
+        }
+        Ok(())
+    }
+
+    /// The rows of a source that is sampled from or mixed in.
+    pub fn rows(&self, name: &str) -> &[Row] {
+        self.rows.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Writes each source's data card, `data/NAME.md` and `data/NAME.json`, into the run's directory.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_cards(&self, dir: &Path) -> Result<(), RunError> {
+        let folder = dir.join("data");
+        std::fs::create_dir_all(&folder).map_err(|e| RunError::io(&folder, e))?;
+        for (name, dataset) in &self.data {
+            let json = serde_json::to_string_pretty(&dataset.card).unwrap_or_default();
+            for (extension, text) in [("md", dataset.card.markdown()), ("json", json + "\n")] {
+                let file = folder.join(format!("{name}.{extension}"));
+                std::fs::write(&file, text).map_err(|e| RunError::io(&file, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a stage on the source `name` needs of memory; `None` for one that does not train.
+    ///
+    /// # Errors
+    /// Prompts that cannot be used.
+    pub fn demand(
+        &self,
+        name: &str,
+        stage: &Stage,
+        precision: Precision,
+        config: &ModelConfig,
+        tokenizer: &Tokenizer,
+    ) -> Result<Option<Demand>, RunError> {
+        Ok(match stage {
+            Stage::Sft(spec) => {
+                self.encoded(name, spec).map(|encoded| Demand::sft_on(spec, precision, &encoded.tokens))
+            }
+            _ => Demand::of(stage, precision, config, tokenizer, self.rows(name))?,
+        })
+    }
+
+    /// The examples of an `sft` stage on the source `name`.
+    pub fn encoded(&self, name: &str, spec: &Sft) -> Option<&Encoded> {
+        self.encoded.get(&encoding_key(name, spec))
+    }
+}
+
+/// What of a stage its examples depend on.
+fn encoding_key(name: &str, spec: &Sft) -> String {
+    format!("{name} {} {} {:?}", spec.loss_on.name(), spec.max_length, spec.long_rows)
 }
 
 /// A gate's metric and whatever it is made of must differ from every reward and keep rule of the arms it applies to. The
@@ -102,33 +224,24 @@ fn check_firewall(recipe: &Recipe) -> Result<(), RunError> {
 }
 
 /// A suite item that is also a training row is an error; near duplicates are reported.
-fn check_leaks(
-    data: &BTreeMap<String, Vec<Row>>,
-    suites: &IndexMap<String, PreparedSuite>,
-) -> Result<Vec<String>, RunError> {
+fn check_leaks(card: &DataCard) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
-    for (source, train) in data {
-        for (suite, prepared) in suites {
-            let leaks = temper_data::leaks(train, &prepared.rows);
-            let (exact, near): (Vec<_>, Vec<_>) = leaks.iter().partition(|leak| leak.kind == LeakKind::Exact);
-            if let Some(first) = exact.first() {
-                return Err(RunError::Leak(format!(
-                    "{} of {} items of suite `{suite}` are also training rows of `{source}`: item {} has the same prompt as {}. A measurement on them would mean nothing; remove them from `data.{source}` (filter, skip) or from the suite",
-                    exact.len(),
-                    prepared.rows.len(),
-                    first.held_out_place,
-                    first.train_place
-                )));
-            }
-            if let Some(first) = near.first() {
-                notes.push(format!(
-                    "{} of {} items of suite `{suite}` nearly stand in a training row of `{source}`, by 80 % of their 8-grams or with a few words changed (for example {} and {})",
-                    near.len(),
-                    prepared.rows.len(),
-                    first.held_out_place,
-                    first.train_place
-                ));
-            }
+    for wall in &card.firewall {
+        let (source, suite, items) = (&card.name, &wall.suite, wall.items);
+        let example = wall.examples.first();
+        if let (true, Some((item, row))) = (wall.exact > 0, example) {
+            return Err(RunError::Leak(format!(
+                "{} of {items} items of suite `{suite}` are also training rows of `{source}`: item {item} has the same prompt as {row}. A measurement on them would mean nothing; leave them out of `data.{source}` (`clean: {{decontaminate: 10}}`, `filter`, `skip`) or take them out of the suite",
+                wall.exact
+            )));
+        }
+        if let (true, Some((item, row))) = (wall.near + wall.edited > 0, example) {
+            notes.push(format!(
+                "{} of {items} items of suite `{suite}` nearly are training rows of `{source}`: {} share 80 % or more of their 8-grams with one, {} are one with a few words changed (for example {item} and {row}). `clean: {{decontaminate: 10}}` on `data.{source}` leaves out rows that share a 10-gram",
+                wall.near + wall.edited,
+                wall.near,
+                wall.edited
+            ));
         }
     }
     Ok(notes)

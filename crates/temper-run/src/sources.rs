@@ -32,6 +32,20 @@ impl Sources {
         self.notes.borrow().clone()
     }
 
+    /// The files of a source on the Hub, fetched; `None` for a source that is not there.
+    ///
+    /// # Errors
+    /// What cannot be found or fetched.
+    pub fn hub(&self, source: &DataSource) -> Result<Option<HubFiles>, RunError> {
+        let Location::Hub(path) = source.location()? else { return Ok(None) };
+        let found = hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?;
+        let note = origin(&source.path, &found);
+        if !self.notes.borrow().contains(&note) {
+            self.notes.borrow_mut().push(note);
+        }
+        Ok(Some(found))
+    }
+
     /// The rows of a source: filtered, skipped, capped. `chat`: whether plain prompts become dialogues where the source
     /// does not say; true when the model has a chat template.
     ///
@@ -44,14 +58,10 @@ impl Sources {
                 temper_data::select(self.world().rows(&name)?, source)
             }
             Location::File(_) => temper_data::read(source, chat)?,
-            Location::Hub(path) => {
-                let found = hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?;
-                let note = origin(&source.path, &found);
-                if !self.notes.borrow().contains(&note) {
-                    self.notes.borrow_mut().push(note);
-                }
-                temper_data::Rows::of_hub(source, &found, chat)?.collect::<Result<_, _>>()?
-            }
+            Location::Hub(_) => match self.hub(source)? {
+                Some(found) => temper_data::Rows::of_hub(source, &found, chat)?.collect::<Result<_, _>>()?,
+                None => Vec::new(),
+            },
         };
         if rows.is_empty() {
             return Err(RunError::Other(format!(
@@ -85,6 +95,8 @@ fn refuse_file_keys(source: &DataSource) -> Result<(), RunError> {
         ("chat", source.chat.is_some()),
         ("subset", source.subset.is_some()),
         ("split", source.split.is_some()),
+        ("shape", source.shape.is_some()),
+        ("chat_template_kwargs", !source.chat_template_kwargs.is_empty()),
     ];
     match keys.iter().find(|(_, set)| *set) {
         None => Ok(()),
