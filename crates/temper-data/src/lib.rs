@@ -28,12 +28,12 @@ mod template;
 mod units;
 mod write;
 
-pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
+pub use decontaminate::{EvalIndex, Hit, Overlap, OverlapExample, Overlaps, R1_NGRAM};
 pub use error::DataError;
 pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
-pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
+pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, NEAR_THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use read::{Rows, read};
 pub use removed::{Removed, RemovedExample};
