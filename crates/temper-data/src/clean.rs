@@ -2,8 +2,8 @@
 
 use crate::units::compared;
 use crate::{
-    DataError, Duplicate, DuplicateKind, Duplicates, EvalIndex, Hit, LanguageRule, LengthRule, LengthUnit, NGRAM,
-    Overlap, Overlaps, Removed, Row, SettingError,
+    DataError, Duplicate, DuplicateKind, Duplicates, EvalIndex, Hit, LanguageRule, LengthRule, LengthUnit, Overlap,
+    Overlaps, R1_NGRAM, Removed, Row, SettingError,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ pub fn eval_index(clean: &Clean, sets: &[(&str, &[Row])]) -> EvalIndex {
     let items: Vec<(&str, String, String)> =
         sets.iter().flat_map(|(set, rows)| rows.iter().map(move |row| (*set, row.place(), compared(row)))).collect();
     let items = items.iter().map(|(set, place, text)| (*set, place.as_str(), text.as_str()));
-    EvalIndex::new(clean.decontaminate.unwrap_or(NGRAM), items)
+    EvalIndex::new(clean.decontaminate.unwrap_or(R1_NGRAM), items)
 }
 
 impl<'a> Cleaner<'a> {

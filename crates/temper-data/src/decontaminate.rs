@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Words of an n-gram in DeepSeek-R1's decontamination.
-pub const NGRAM: usize = 10;
+pub const R1_NGRAM: usize = 10;
 /// Examples that an [`Overlap`] keeps.
 const EXAMPLES: usize = 5;
 
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn one_shared_ten_gram_is_a_hit_and_nine_words_are_not() {
-        let index = EvalIndex::new(NGRAM, [("gsm", "1", ITEM), ("gsm", "2", "what is six times seven")]);
+        let index = EvalIndex::new(R1_NGRAM, [("gsm", "1", ITEM), ("gsm", "2", "what is six times seven")]);
         // The item has 19 words, so ten 10-grams.
         let hits = index.hits("He said: every hen lays two eggs a day so HOW many. That was all.");
         assert_eq!(hits.len(), 1);
@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn short_items_are_compared_whole() {
-        let index = EvalIndex::new(NGRAM, [("a", "1", "What is six times seven?"), ("a", "2", ""), ("b", "1", ITEM)]);
+        let index =
+            EvalIndex::new(R1_NGRAM, [("a", "1", "What is six times seven?"), ("a", "2", ""), ("b", "1", ITEM)]);
         let hits = index.hits("what is SIX times seven");
         assert_eq!((hits.len(), &*hits[0].item, hits[0].shared, hits[0].share), (1, "1", 0, 1.0));
         assert!(index.hits("Tell me: what is six times seven?").is_empty());
@@ -265,12 +266,12 @@ mod tests {
     fn common_wording_is_counted_and_does_not_hit() {
         let wording = "Please reason step by step, and put your final answer between the two braces at the end:";
         let items: Vec<String> = (0..40).map(|i| format!("{wording} what is {i} times {}?", i + 1)).collect();
-        let index = EvalIndex::new(NGRAM, items.iter().map(|text| ("set", "id", text.as_str())));
+        let index = EvalIndex::new(R1_NGRAM, items.iter().map(|text| ("set", "id", text.as_str())));
         assert!(index.hits(&format!("{wording} name a river")).is_empty());
         assert_eq!(index.hits(&items[3]).len(), 1);
         assert!(Overlaps::new(&index).finish()[0].common_ngrams >= 8);
         // Items that are all common wording are still found as a whole.
-        let same = EvalIndex::new(NGRAM, (0..12).map(|_| ("set", "id", ITEM)));
+        let same = EvalIndex::new(R1_NGRAM, (0..12).map(|_| ("set", "id", ITEM)));
         assert_eq!(same.hits(ITEM).len(), 12);
         assert!(same.hits(&format!("Well: {ITEM}")).is_empty());
     }

@@ -37,7 +37,7 @@ mod write;
 
 pub use card::{CardEncoding, CardFile, DataCard, Firewall, licence_beside};
 pub use clean::{Cleaned, Cleaner, clean_each, eval_index};
-pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
+pub use decontaminate::{EvalIndex, Hit, Overlap, OverlapExample, Overlaps, R1_NGRAM};
 pub use encode::{
     EncodeReport, EncodedRow, Encoding, Finding, Problem, Severity, encode, encode_each, tokenizer_findings,
 };
@@ -45,7 +45,7 @@ pub use error::DataError;
 pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
-pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
+pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, NEAR_THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use pack::{Batching, batches, fill_rate};
 pub use read::{Rows, read};

@@ -4,7 +4,7 @@
 //! matter. They are near duplicates when the Jaccard index of their sets of word 5-grams, as MinHash estimates it (Broder
 //! 1997), is at least a threshold. Lee et al. (2021, arXiv 2107.06499) clean training data in this way.
 //!
-//! A text is kept as [`HASHES`] minima of 16 bits, of which groups of a few are looked up in tables. Whatever shares a group
+//! A text is kept as 128 minima of 16 bits, of which groups of a few are looked up in tables. Whatever shares a group
 //! with an earlier text is compared with it in full. The estimate's standard deviation is at most 0.045 (0.035 at an index
 //! of 0.8). A text takes about 460 bytes. Texts shorter than one 5-gram have exact duplicates only.
 //!
@@ -17,9 +17,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// The Jaccard index from which texts are near duplicates, where nothing else is asked.
-pub const THRESHOLD: f64 = 0.8;
+pub const NEAR_THRESHOLD: f64 = 0.8;
 /// Minima per text.
-pub const HASHES: usize = 128;
+const HASHES: usize = 128;
 /// Words of a shingle.
 const SHINGLE: usize = 5;
 /// Share of the pairs right at the threshold that the tables must find, at least.
@@ -251,7 +251,7 @@ struct Signatures {
 impl Signatures {
     fn new(threshold: f64) -> Self {
         const LOWEST: f64 = 0.3;
-        let threshold = if threshold.is_nan() { THRESHOLD } else { threshold.max(LOWEST) };
+        let threshold = if threshold.is_nan() { NEAR_THRESHOLD } else { threshold.max(LOWEST) };
         let found = |band: usize| 1.0 - (1.0 - threshold.min(1.0).powi(band as i32)).powi((HASHES / band) as i32);
         let band = (1..=16).rev().find(|band| found(*band) >= FOUND).unwrap_or(1);
         let bands = if threshold < 1.0 { HASHES / band } else { 0 };

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use temper_data::{Duplicate, DuplicateKind, Duplicates, EvalIndex, LeakIndex, LeakKind, NGRAM, Overlaps};
+use temper_data::{Duplicate, DuplicateKind, Duplicates, EvalIndex, LeakIndex, LeakKind, Overlaps, R1_NGRAM};
 
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("TEMPER_DATA").map(PathBuf::from);
@@ -73,7 +73,7 @@ fn edited_test_items_of_gsm8k_are_leaks_and_training_rows_are_not() {
 fn ten_grams_of_gsm8k() {
     let Some(folder) = folder() else { return };
     let (train, test) = (questions(folder.join("gsm8k/train.jsonl")), questions(folder.join("gsm8k/test.jsonl")));
-    let index = EvalIndex::new(NGRAM, test.iter().map(|text| ("gsm8k", "test", text.as_str())));
+    let index = EvalIndex::new(R1_NGRAM, test.iter().map(|text| ("gsm8k", "test", text.as_str())));
     let mut overlaps = Overlaps::new(&index);
     for (row, text) in train.iter().enumerate() {
         overlaps.add(&format!("train:{row}"), &index.hits(text));

@@ -162,7 +162,7 @@ proptest! {
         // No row comes twice in an epoch, none later than the cap.
         let mut seen = std::collections::HashSet::new();
         for pick in mixture.starting_at(0) {
-            prop_assert!(pick.row < all[pick.source].rows && seen.insert(pick.source as u64 * 1_000_000 + pick.epoch * 1000 + pick.row));
+            prop_assert!(pick.row < all[pick.source].rows && seen.insert((pick.source, pick.epoch, pick.row)));
             prop_assert!(all[pick.source].max_epochs.is_none_or(|most| pick.epoch < most) || !capped);
         }
         // Uncapped sources keep the proportions of their weights.

@@ -53,7 +53,7 @@ fn the_estimate_is_unbiased_with_the_variance_of_minhash() {
 fn near_duplicates_are_found_and_distant_texts_are_not() {
     let (mut near, mut found, mut far, mut wrong) = (0, 0, 0, 0);
     for (a, b, index) in pairs(4000) {
-        let mut seen = Duplicates::new(THRESHOLD);
+        let mut seen = Duplicates::new(NEAR_THRESHOLD);
         assert_eq!(seen.add(&a), None);
         let hit = seen.add(&b).is_some();
         if index >= 0.9 {
