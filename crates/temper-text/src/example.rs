@@ -1,7 +1,7 @@
 //! Prompts and plain texts as token ids.
 
 use crate::error::excerpt;
-use crate::mask::Target;
+use crate::target::Target;
 use crate::turn::TurnEnd;
 use crate::{Completion, Dialogue, Prompt, TextError, Tokenizer, thinking};
 use serde_json::Value;

@@ -14,6 +14,7 @@ mod json;
 pub mod language;
 mod mask;
 mod message;
+mod target;
 mod templates;
 pub mod thinking;
 mod tokenizer;
