@@ -14,10 +14,12 @@ mod json;
 pub mod language;
 mod mask;
 mod message;
+mod target;
 mod templates;
 pub mod thinking;
 mod tokenizer;
 mod turn;
+mod words;
 
 pub use chat::ChatTemplate;
 pub use error::TextError;
