@@ -122,6 +122,7 @@ impl Encoding<'_> {
         let examples = self.tokenizer.encode_row(&row.prompt, completion, sampled, self.loss_on).map_err(|error| {
             let check = match &error {
                 TextError::DoubleBos { .. } => Check::DoubleBos,
+                TextError::Sampled { .. } => Check::Retokenised,
                 _ => Check::Unencodable,
             };
             Problem::new(check, error.to_string(), "")

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use temper_eval::{Action, GateVerdict, ItemRecord, Measurement, Verdict};
-use temper_run::summary::{ArmStatus, ArmSummary, BASE, RunSummary, SampleShown, StageSummary, SuiteInfo};
+use temper_run::summary::{ArmStatus, ArmSummary, BASE, DataSummary, RunSummary, SampleShown, StageSummary, SuiteInfo};
 use temper_score::{Better, Score};
 use temper_train::Cost;
 
@@ -292,6 +292,16 @@ pub fn run(dir: &Path) -> RunSummary {
         finished: Some("2026-01-01T10:12:05Z".to_owned()),
         temper_version: "0.1.0".to_owned(),
         machine: "Invented CPU, 2 cores, 8 GiB".to_owned(),
+        data: vec![DataSummary {
+            name: "demonstrations".to_owned(),
+            whence: "lab:demonstrations".to_owned(),
+            licence: Some("Apache License".to_owned()),
+            rows: 12_345,
+            removed: 67,
+            learned: vec![890_123],
+            near_items: BTreeMap::from([("reasoning".to_owned(), 0), ("harmless".to_owned(), 2)]),
+            card: "data/demonstrations.md".to_owned(),
+        }],
         base: stage(dir, "", BASE, BASE, BASE, 0.3),
         arms: vec![
             arm(

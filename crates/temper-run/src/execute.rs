@@ -110,6 +110,15 @@ pub fn execute(
         prepared.encode(recipe, &loaded.tokenizer, loaded.model.config())?;
     }
     prepared.write_cards(&dir.path)?;
+    if summary.data.is_empty() {
+        summary.data = prepared.summaries();
+        for card in prepared.cards() {
+            ledger.append(
+                "data",
+                &json!({"name": card.name, "files": card.files, "rows": card.rows, "encodings": card.encodings}),
+            )?;
+        }
+    }
     let digest = loaded.model.digest();
     if !summary.base.digest.is_empty() && summary.base.digest != digest {
         return Err(changed(&loaded.dir));
@@ -152,6 +161,7 @@ fn new_summary(recipe: &Recipe, dir: &RunDir) -> RunSummary {
                 cost: Cost::default(),
             })
             .collect(),
+        data: Vec::new(),
         suites: recipe
             .suites
             .iter()

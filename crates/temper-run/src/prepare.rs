@@ -15,6 +15,7 @@ use temper_train::Demand;
 use crate::datasets::{Dataset, HeldOut, scratch};
 use crate::error::RunError;
 use crate::sources::Sources;
+use crate::summary::DataSummary;
 
 /// A suite with its items and scorers.
 pub struct PreparedSuite {
@@ -148,6 +149,35 @@ impl Prepared {
     /// The rows of a source that is sampled from or mixed in.
     pub fn rows(&self, name: &str) -> &[Row] {
         self.rows.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The sources in short.
+    pub fn summaries(&self) -> Vec<DataSummary> {
+        let summary = |(name, dataset): (&String, &Dataset)| {
+            let card = &dataset.card;
+            let mixed = || card.mixture.iter().map(|taken| taken.name.as_str()).collect::<Vec<_>>().join(", ");
+            let whence = match &card.repository {
+                Some(repository) => repository.clone(),
+                None if card.source.path.is_empty() => format!("mixture of {}", mixed()),
+                None => card.source.path.clone(),
+            };
+            DataSummary {
+                name: name.clone(),
+                whence,
+                licence: card.licence.clone(),
+                rows: card.rows,
+                removed: card.cleaned.removed.iter().map(|rule| rule.count).sum(),
+                learned: card.encodings.iter().map(|encoding| encoding.targets).collect(),
+                near_items: card.firewall.iter().map(|wall| (wall.suite.clone(), wall.near + wall.edited)).collect(),
+                card: format!("data/{name}.md"),
+            }
+        };
+        self.data.iter().map(summary).collect()
+    }
+
+    /// The cards of the sources, by name.
+    pub fn cards(&self) -> impl Iterator<Item = &DataCard> {
+        self.data.values().map(|dataset| &dataset.card)
     }
 
     /// Writes each source's data card, `data/NAME.md` and `data/NAME.json`, into the run's directory.

@@ -47,11 +47,36 @@ pub struct RunSummary {
     pub arms: Vec<ArmSummary>,
     /// The suites, in the recipe's order; reports list metrics in this order.
     pub suites: Vec<SuiteInfo>,
+    /// The sources that the stages trained on.
+    #[serde(default)]
+    pub data: Vec<DataSummary>,
     /// Cost outside the arms: pre-training the lab's model and measuring the base model.
     pub cost: Cost,
     /// Warnings and remarks that belong to no single stage.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// One source of training rows, in short; the whole is in its data card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// Key of the source in the recipe.
+    pub name: String,
+    /// Where the rows are from: a path, a repository with its commit, the entries of a mixture.
+    pub whence: String,
+    /// What is said of the licence.
+    #[serde(default)]
+    pub licence: Option<String>,
+    /// Rows that are used.
+    pub rows: usize,
+    /// Rows that cleaning left out.
+    pub removed: usize,
+    /// Tokens that are learned, of each way in which the rows were tokenised.
+    pub learned: Vec<u64>,
+    /// For each suite, how many of its items nearly are training rows.
+    pub near_items: BTreeMap<String, usize>,
+    /// The data card, relative to the run's directory.
+    pub card: String,
 }
 
 /// One suite's name and title.

@@ -80,6 +80,14 @@ pub enum TextError {
         /// What to do.
         remedy: String,
     },
+    /// The ids of a sampled completion are not those of its text.
+    #[error("{what}. {remedy}")]
+    Sampled {
+        /// What the ids say, and what the text says.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The tokenizer failed on a text.
     #[error("the tokenizer cannot encode {excerpt:?}: {what}. Check the row's text, or tokenizer.json")]
     Encode {

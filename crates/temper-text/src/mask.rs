@@ -224,7 +224,7 @@ impl Tokenizer {
         if got == expected || opened == expected || (!given.is_empty() && got == bare(&[given, written].concat(), "")) {
             return Ok(());
         }
-        Err(TextError::Completion {
+        Err(TextError::Sampled {
             what: format!("the sampled ids decode to {:?}, the completion is {:?}", excerpt(text), excerpt(written)),
             remedy: "Give the ids that belong to the text, or leave them out".into(),
         })

@@ -4,6 +4,7 @@ use temper_run::summary::StageSummary;
 
 use super::{Page, cell, folded, section};
 use crate::markup::{El, Markup, el, href};
+use crate::number;
 
 /// Files of a run that are linked when they are there.
 const FILES: [(&str, &str); 3] = [
@@ -31,6 +32,7 @@ pub fn section_of(page: &Page) -> El {
     let table = el("table").class("sources").add(el("thead").add(head)).add(base).all(arms);
     section("provenance", "Provenance", lead)
         .add(files)
+        .add(data(page))
         .add(cell::scroll("Checkpoints", table))
         .add(recipe(page))
         .add(el("p").class("quiet").text("Digest of the recipe: ").add(el("code").text(&page.run.recipe_digest)))
@@ -49,6 +51,32 @@ fn row(name: &str, stage: &StageSummary) -> El {
         .add(el("td").add(el("code").text(&stage.digest)))
         .add(el("td").class("links").all(files.into_iter().flatten()))
         .add(el("td").class("links").all(logs))
+}
+
+/// The sources that were trained on, each with its card.
+fn data(page: &Page) -> Option<El> {
+    if page.run.data.is_empty() {
+        return None;
+    }
+    let head =
+        ["Training data", "From", "Licence", "Rows", "Left out", "Suite items nearly in it", "Tokens learned", "Card"];
+    let head = el("tr").all(head.map(|title| el("th").attr("scope", "col").text(title)));
+    let rows = page.run.data.iter().map(|data| {
+        let near: usize = data.near_items.values().sum();
+        let learned: Vec<String> = data.learned.iter().map(|tokens| number::grouped(*tokens as f64)).collect();
+        let number = |text: String| el("td").class("number").text(text);
+        el("tr")
+            .add(el("th").attr("scope", "row").text(&data.name))
+            .add(el("td").text(&data.whence))
+            .add(el("td").text(data.licence.as_deref().unwrap_or("not stated")))
+            .add(number(number::grouped(data.rows as f64)))
+            .add(number(number::grouped(data.removed as f64)))
+            .add(number(number::grouped(near as f64)))
+            .add(number(if learned.is_empty() { "–".into() } else { learned.join(", ") }))
+            .add(el("td").class("links").add(el("a").attr("href", href(&data.card)).text("data card")))
+    });
+    let table = el("table").class("sources").add(el("thead").add(head)).add(el("tbody").all(rows));
+    Some(cell::scroll("Training data", table))
 }
 
 fn recipe(page: &Page) -> Markup {
