@@ -1,0 +1,1 @@
+//! The source that a command on data is about.
