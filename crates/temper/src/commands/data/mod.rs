@@ -1,6 +1,7 @@
 //! `temper data`: rows before they are trained on. One file per subcommand; [`source`] is what they share.
 
 mod inspect;
+mod progress;
 pub mod source;
 mod stats;
 mod validate;
