@@ -234,10 +234,13 @@ fn all_sources_and_suites_of_a_recipe_are_checked_as_their_stages_use_them() {
             ("problems", "hybrid/grpo, hybrid/reject", "ask"),
         ]
     );
-    // The suite's own rows as training data.
-    let leak =
-        scratch.run(&["data", "validate", "--recipe", "recipe.yaml", "--set", "data.problems.path=lab:eval/familiar"]);
-    assert_eq!(leak.status.code(), Some(1));
+    // The suite's own rows as training data, by way of a file.
+    scratch.ok(&["lab", "export", "eval/familiar", "--recipe", "recipe.yaml", "--out", "leak.jsonl"]);
+    let leak = ["data", "validate", "--recipe", "recipe.yaml", "--set", "data.problems={path: leak.jsonl}"];
+    let leak = scratch.run(&leak);
+    let text = String::from_utf8(leak.stdout).unwrap();
+    assert_eq!(leak.status.code(), Some(1), "{text}");
+    assert!(text.contains("12 of 12 items of familiar are training rows"), "{text}");
 }
 
 #[test]
