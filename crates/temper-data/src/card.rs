@@ -163,6 +163,12 @@ pub fn licence_beside(file: &Path) -> Option<String> {
     })
 }
 
+/// Whether the language of the row at this position is identified. The further on, the sparser: any number of rows costs at
+/// most a few thousand identifications.
+pub(crate) fn is_sampled(at: usize) -> bool {
+    at.is_multiple_of(16usize.pow((at / SAMPLED).checked_ilog2().map_or(0, |log| log + 1).min(7)))
+}
+
 impl DataCard {
     /// Counts a row that is used.
     pub fn add(&mut self, row: &Row) {
@@ -172,9 +178,7 @@ impl DataCard {
         let said = row.said();
         let request = row.prompt.request();
         self.characters += (row.prompt.display().chars().count() + said.chars().count()) as u64;
-        // The further on, the sparser: any number of rows costs at most a few thousand identifications.
-        let step = 16usize.pow((at / SAMPLED).checked_ilog2().map_or(0, |log| log + 1).min(7));
-        if at.is_multiple_of(step) {
+        if is_sampled(at) {
             let text = if said.trim().is_empty() { request } else { &said };
             let code = temper_text::language::identify(text).map_or("none", |found| found.code);
             *self.languages.entry(code.to_owned()).or_default() += 1;

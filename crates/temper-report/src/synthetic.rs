@@ -265,6 +265,7 @@ fn arm(name: &str, description: &str, status: ArmStatus, stages: Vec<StageSummar
 
 /// An invented run with three arms, its files written below `dir`.
 pub fn run(dir: &Path) -> RunSummary {
+    write(dir, "data/demonstrations.md", "# Data: demonstrations\n");
     write(dir, "recipe.yaml", "name: invented\n# <not a tag> & 中文\nseed: 7\n");
     let stopped = ArmStatus::Stopped { stage: "01-grpo".to_owned(), gate: "harmful.lab_unsafe".to_owned() };
     let mut rejection = stage(dir, "hybrid", "03-rejection", "reject", "02-reasoning_rl", 0.7);

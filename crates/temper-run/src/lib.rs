@@ -15,6 +15,7 @@ mod plan;
 mod prepare;
 mod sources;
 pub mod summary;
+mod tokenizer;
 
 pub use datasets::{Dataset, HeldOut};
 pub use directory::{Identity, Place, RECIPE_FILE, RunDir};
@@ -22,8 +23,9 @@ pub use error::RunError;
 pub use evaluate::log_path;
 pub use execute::{Ending, Inputs, execute};
 pub use ledger::{Event, Ledger};
-pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, local, resolve, tokenizer};
+pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, local, resolve};
 pub use plan::{Estimate, MemoryEstimate, estimate};
 pub use prepare::{Encoded, Prepared, PreparedSuite, prepare};
 pub use sources::Sources;
 pub use temper_train::precision;
+pub use tokenizer::tokenizer;

@@ -175,18 +175,6 @@ pub(crate) fn lab_tokenizer(world: &World) -> Result<Tokenizer, RunError> {
     Ok(Tokenizer::load(scratch.path())?)
 }
 
-/// The tokenizer of a model: of a directory, of the Hub, or of the lab's base model; no weights are read.
-///
-/// # Errors
-/// As [`local`]; a tokenizer that cannot be read.
-pub fn tokenizer(model: &str, sources: &Sources) -> Result<Tokenizer, RunError> {
-    if model == LAB_BASE {
-        return lab_tokenizer(sources.world());
-    }
-    let path = temper_recipe::expand_env(model)?;
-    Ok(Tokenizer::load(&local(&path)?.0)?)
-}
-
 /// Shape of the lab's base model.
 pub(crate) fn lab_config(lab: &Lab, tokenizer: &Tokenizer) -> ModelConfig {
     let mut config = ModelConfig::small(
