@@ -9,7 +9,7 @@ use std::ops::Range;
 use temper_recipe::LossOn;
 
 /// The variable of a dialogue that makes [`Tokenizer::encode_prompt`] go on with the last turn.
-const CONTINUE: &str = "continue_final_message";
+pub(crate) const CONTINUE: &str = "continue_final_message";
 
 /// A prompt as the model sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +155,9 @@ impl Tokenizer {
         example.trainable = vec![false; example.ids.len()];
         self.push_target(&mut example, prompt, &target, 0, learned.then_some(loss_on))?;
         // Nothing predicts the first token of a sequence.
-        example.trainable[0] = false;
+        if let Some(first) = example.trainable.first_mut() {
+            *first = false;
+        }
         if learned && loss_on == LossOn::Completion && example.targets() == 0 {
             return Err(TextError::Completion {
                 what: format!(

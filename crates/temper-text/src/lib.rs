@@ -18,6 +18,7 @@ mod templates;
 pub mod thinking;
 mod tokenizer;
 mod turn;
+mod words;
 
 pub use chat::ChatTemplate;
 pub use error::TextError;

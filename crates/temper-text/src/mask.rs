@@ -14,8 +14,10 @@
 
 use crate::chat::Turns;
 use crate::error::excerpt;
+use crate::example::CONTINUE;
 use crate::thinking::{self, CLOSE, OPEN};
 use crate::{Completion, Dialogue, Example, LearnedTurn, Message, Prompt, TextError, Tokenizer};
+use serde_json::Value;
 use temper_recipe::LossOn;
 
 /// Tokens on either side of a seam that are tokenised together to see whether the seam changes them.
@@ -88,6 +90,12 @@ impl Tokenizer {
         sampled: Option<&[u32]>,
         loss_on: LossOn,
     ) -> Result<Vec<Example>, TextError> {
+        if dialogue.variables.get(CONTINUE) == Some(&Value::Bool(true)) {
+            return Err(TextError::Completion {
+                what: format!("the prompt asks for `{CONTINUE}`, and a row to learn from has whole turns"),
+                remedy: format!("Leave out `{CONTINUE}`, and give the whole last turn as the completion"),
+            });
+        }
         let written;
         let answer: &[Message] = match completion {
             Completion::Text(text) => {
@@ -112,6 +120,7 @@ impl Tokenizer {
             let context = turns.render(turn, true)?;
             let sampled = sampled.filter(|_| turn >= dialogue.messages.len());
             let target = self.target(&turns, turn, message, &context, sampled, loss_on)?;
+            self.check_tags(&turns, turn, message, &target, loss_on)?;
             match context.strip_prefix(text.as_str()).filter(|_| !example.ids.is_empty()) {
                 Some(between) => {
                     let ids = self.ids(between, false)?;
@@ -139,6 +148,32 @@ impl Tokenizer {
         }
         done.push(example);
         Ok(done)
+    }
+
+    /// Refuses to tell thinking from answer where the template writes the thinking without think tags.
+    fn check_tags(
+        &self,
+        turns: &Turns,
+        turn: usize,
+        message: &Message,
+        target: &Target,
+        loss_on: LossOn,
+    ) -> Result<(), TextError> {
+        let said = message.text();
+        let thought = thinking::split(&said).thinking.filter(|thought| !thought.is_empty());
+        let untagged =
+            |thought: &str| target.text.contains(thought) && !target.text.contains(CLOSE) && said.contains(CLOSE);
+        if !matches!(loss_on, LossOn::Thinking | LossOn::Answer) || !thought.is_some_and(untagged) {
+            return Ok(());
+        }
+        let what = format!(
+            "the chat template writes the thinking of turn {} without {CLOSE}, so that it cannot be told from the answer ({:?})",
+            turn + 1,
+            excerpt(&target.text)
+        );
+        Err(turns
+            .template()
+            .obstacle(what, "Learn the whole completion (`loss_on: completion`), or use another chat template"))
     }
 
     /// A text without the stop token at its end, which is added again.
@@ -271,15 +306,17 @@ impl Tokenizer {
         if let Some(sampled) = target.sampled {
             let sampled_text = self.decode(sampled, false);
             self.check_sampled(sampled, &sampled_text, &written, &target.given)?;
-            example.retokenised |= sampled != ids && sampled != &ids[..ids.len() - 1];
+            example.retokenised |= sampled != ids && ids.split_last().is_none_or(|(_, ids)| sampled != ids);
             ids = sampled.to_vec();
             written = sampled_text;
         }
         example.drift |= self.seam((&text, &example.ids), (&written, &ids))?;
+        // A sample that went on in the thinking that its prompt opened, and never closed it, has no tag at all.
+        let open = target.sampled.is_some() && !thinking::prefill(context).is_empty();
         let learned = match mask {
             None => 0..0,
-            Some(LossOn::Thinking) => 0..self.thinking_tokens(&ids, &written, context),
-            Some(LossOn::Answer) => self.thinking_tokens(&ids, &written, context)..ids.len(),
+            Some(LossOn::Thinking) => 0..self.thinking_tokens(&ids, &written, open),
+            Some(LossOn::Answer) => self.thinking_tokens(&ids, &written, open)..ids.len(),
             Some(_) => 0..ids.len(),
         };
         example.trainable.resize(start, false);
@@ -291,12 +328,11 @@ impl Tokenizer {
 
     /// Number of leading ids that are the thinking, `</think>` included. Of a thinking that is never closed, all but the stop
     /// token.
-    fn thinking_tokens(&self, ids: &[u32], text: &str, context: &str) -> usize {
+    fn thinking_tokens(&self, ids: &[u32], text: &str, open: bool) -> usize {
         let closed = text.matches(CLOSE).count();
         if closed == 0 {
-            // Where the context has opened the thinking, a text without tags is its answer: the thinking was closed before it.
-            let open = text.contains(OPEN) && !context.ends_with(CLOSE);
-            return if open { ids.len() - usize::from(ids.last().is_some_and(|id| self.is_stop(*id))) } else { 0 };
+            let stop = usize::from(ids.last().is_some_and(|id| self.is_stop(*id)));
+            return if open || text.contains(OPEN) { ids.len() - stop } else { 0 };
         }
         let counts: Vec<usize> = (0..=ids.len()).collect();
         counts.partition_point(|n| self.decode(&ids[..*n], false).matches(CLOSE).count() < closed)

@@ -5,6 +5,7 @@ use crate::error::excerpt;
 use crate::files::{self, Files};
 use crate::templates::Templates;
 use crate::turn::TurnEnd;
+use crate::words::Words;
 use crate::{Message, TextError};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "p
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    words: Option<Words>,
     pub(crate) files: Files,
     pub(crate) templates: Templates,
     bos: Option<u32>,
@@ -100,6 +102,7 @@ impl Tokenizer {
             inner.get_added_tokens_decoder().iter().filter(|(_, token)| apart(token)).map(|(id, _)| *id).collect();
         let templates = Templates::find(&files, &config, named)?;
         let mut tokenizer = Self {
+            words: Words::of(&inner),
             inner,
             files,
             templates,
@@ -156,6 +159,9 @@ impl Tokenizer {
     }
 
     pub(crate) fn ids(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, TextError> {
+        if !add_special_tokens && let Some(ids) = self.words.as_ref().and_then(|words| words.ids(&self.inner, text)) {
+            return Ok(ids);
+        }
         match self.inner.encode_fast(text, add_special_tokens) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
             Err(e) => Err(TextError::Encode { excerpt: excerpt(text), what: e.to_string() }),

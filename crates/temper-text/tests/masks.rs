@@ -353,6 +353,83 @@ fn sampled_ids_are_taken_as_they_are() {
     }
 }
 
+#[test]
+fn a_sample_that_never_closed_its_thinking_has_no_answer() {
+    let tokenizer = tokenizer("r1");
+    let (prompt, text) = (Prompt::user("seven and three?"), "seven and");
+    let ids = tokenizer.encode(text, false).unwrap();
+    let targets = |sampled, loss_on| {
+        tokenizer.encode_row(&prompt, &Completion::from(text), sampled, loss_on).unwrap()[0].targets()
+    };
+    assert_eq!(targets(Some(ids.as_slice()), LossOn::Thinking), ids.len());
+    assert_eq!(targets(Some(ids.as_slice()), LossOn::Answer), 0);
+    // A text of the data without tags is an answer.
+    assert_eq!(targets(None, LossOn::Thinking), 0);
+    assert_eq!(targets(None, LossOn::Answer), ids.len() + 1);
+}
+
+#[test]
+fn what_a_template_or_prompt_makes_impossible_is_said() {
+    let mut files = common::files("chatml");
+    let source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}\
+                  {{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    files.insert("chat_template.jinja".into(), source.into());
+    let tokenizer = Tokenizer::from_bytes(files, std::path::Path::new("model")).unwrap();
+    let turn = || with(Message::assistant("ten"), "reasoning_content", json!("seven and three"));
+    let example = one(&tokenizer, question(), vec![turn()], LossOn::Completion);
+    assert_eq!(targets(&tokenizer, &example), ["(seven and three)ten<|im_end|>"]);
+    let error = rows(&tokenizer, question(), vec![turn()], LossOn::Answer).unwrap_err().to_string();
+    assert!(error.contains("without </think>") && error.contains("loss_on: completion"), "{error}");
+
+    let variables = Map::from_iter([("continue_final_message".to_owned(), json!(true))]);
+    let mut messages = question();
+    messages.push(Message::assistant("ten is"));
+    let prompt = Prompt::Chat(Dialogue { messages, variables });
+    assert!(tokenizer.encode_prompt(&prompt).unwrap().text.ends_with("assistant\nten is"));
+    let error =
+        tokenizer.encode_row(&prompt, &Completion::from("x"), None, LossOn::Completion).unwrap_err().to_string();
+    assert!(error.contains("continue_final_message"), "{error}");
+    let error =
+        tokenizer.encode_row(&Prompt::Text("a".into()), &Completion::Turns(question()), None, LossOn::Completion);
+    assert!(error.unwrap_err().to_string().contains("need a chat template"));
+}
+
+#[test]
+fn plain_texts_learn_the_completion_or_all() {
+    let tokenizer = tokenizer("chatml");
+    let go = |prompt: &str, completion: &str, loss_on| {
+        let rows =
+            tokenizer.encode_row(&Prompt::Text(prompt.into()), &Completion::from(completion), None, loss_on).unwrap();
+        targets(&tokenizer, &rows[0])
+    };
+    assert_eq!(go("seven and", " three", LossOn::Completion), [" three<|im_end|>"]);
+    assert_eq!(go("seven and", " three", LossOn::Assistant), [" three<|im_end|>"]);
+    assert!(go("seven and", " three", LossOn::Flagged).is_empty());
+    assert_eq!(go("q: ", "<think>a</think>b", LossOn::Answer), ["b<|im_end|>"]);
+    assert_eq!(go("", "seven", LossOn::Completion), ["even<|im_end|>"]);
+    let stop = tokenizer.eos().unwrap();
+    let sampled =
+        tokenizer.encode_row(&Prompt::default(), &Completion::from("<|im_end|>"), Some(&[]), LossOn::Completion);
+    assert!(sampled.is_err());
+    let ids = [tokenizer.encode(" three", false).unwrap(), vec![stop]].concat();
+    let rows =
+        tokenizer.encode_row(&Prompt::Text("two".into()), &Completion::from(" three"), Some(&ids), LossOn::Completion);
+    assert_eq!(targets(&tokenizer, &rows.unwrap()[0]), [" three<|im_end|>"]);
+}
+
+#[test]
+fn rows_can_be_encoded_by_many_threads() {
+    let tokenizer = tokenizer("qwen3");
+    let go = || tokenizer.encode_example(&Prompt::user("seven and three?"), THOUGHT).unwrap();
+    let expected = go();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..20).map(|_| go()).collect::<Vec<_>>())).collect();
+        for thread in threads {
+            assert!(thread.join().unwrap().iter().all(|example| *example == expected));
+        }
+    });
+}
+
 /// Texts with the words of other turns, tags, markup and white space in them.
 fn content() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
