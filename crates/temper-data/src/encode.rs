@@ -104,32 +104,42 @@ impl Encoding<'_> {
         out
     }
 
+    /// As [`row`](Self::row); of a row without a completion the prompt is tokenised and checked, as it is for sampling.
+    pub fn row_or_prompt(&self, row: &Row) -> EncodedRow {
+        let mut encoded = self.row(row);
+        if row.completion.is_none() {
+            encoded.problems.retain(|problem| problem.check != Check::Unencodable);
+            match self.tokenizer.encode_prompt(&row.prompt) {
+                Ok(prompt) => encoded.tokens = prompt.ids.len(),
+                Err(error) => encoded.problems.push(unencodable(&error)),
+            }
+        }
+        encoded
+    }
+
     fn examples(&self, row: &Row) -> Result<Vec<Example>, Problem> {
-        let unencodable = |what: &str, remedy: &str| Problem::new(Check::Unencodable, what, remedy);
+        let wrong = |what: &str, remedy: &str| Problem::new(Check::Unencodable, what, remedy);
         let Some(completion) = &row.completion else {
-            return Err(unencodable(
+            return Err(wrong(
                 "the row has no completion to learn",
                 "Give a `completion` field or a dialogue that ends in an assistant turn, or map one with `columns`",
             ));
         };
         if row.label == Some(false) || row.steps.iter().any(|step| !step.label) {
-            return Err(unencodable(
+            return Err(wrong(
                 "the completion is labelled as not good, and would be learned",
                 "Keep the good ones with `filter`, such as `filter: {label: true}`",
             ));
         }
         let sampled = row.completion_ids.as_deref();
-        let examples = self.tokenizer.encode_row(&row.prompt, completion, sampled, self.loss_on).map_err(|error| {
-            let check = match &error {
-                TextError::DoubleBos { .. } => Check::DoubleBos,
-                _ => Check::Unencodable,
-            };
-            Problem::new(check, error.to_string(), "")
-        })?;
+        let examples = self
+            .tokenizer
+            .encode_row(&row.prompt, completion, sampled, self.loss_on)
+            .map_err(|error| unencodable(&error))?;
         let known = self.vocab_size.unwrap_or(usize::MAX);
         match examples.iter().flat_map(|example| &example.ids).find(|id| **id as usize >= known) {
             None => Ok(examples),
-            Some(id) => Err(unencodable(
+            Some(id) => Err(wrong(
                 &format!("the tokenizer gives id {id}, but the model has {known} embeddings"),
                 "Use the tokenizer that belongs to the model",
             )),
@@ -216,6 +226,14 @@ impl Encoding<'_> {
         }
         None
     }
+}
+
+fn unencodable(error: &TextError) -> Problem {
+    let check = match error {
+        TextError::DoubleBos { .. } => Check::DoubleBos,
+        _ => Check::Unencodable,
+    };
+    Problem::new(check, error.to_string(), "")
 }
 
 /// How serious a finding is.

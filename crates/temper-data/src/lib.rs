@@ -33,6 +33,7 @@ pub mod split;
 mod template;
 mod tokens;
 mod units;
+mod view;
 mod write;
 
 pub use card::{CardEncoding, CardFile, DataCard, Firewall, licence_beside};
@@ -55,4 +56,5 @@ pub use rules::{LanguageRule, LengthRule, LengthUnit};
 pub use select::select;
 pub use setting::SettingError;
 pub use tokens::{TokenRow, TokenWriter, Tokens};
+pub use view::{ExampleView, LearnedView, ProblemView, RowView, TokenView, TurnView};
 pub use write::{Writer, Written};

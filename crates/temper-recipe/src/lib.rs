@@ -29,6 +29,7 @@ mod scorer;
 mod sft;
 mod shape;
 mod single;
+mod source;
 mod stage;
 mod suggest;
 mod suite;

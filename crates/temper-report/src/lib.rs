@@ -23,6 +23,6 @@ mod synthetic;
 pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
 pub use terminal::{
-    WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_measurements, render_terminal,
-    render_terminal_at,
+    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
+    render_measurements, render_row, render_template, render_terminal, render_terminal_at, render_unreadable,
 };

@@ -14,6 +14,7 @@ mod plan;
 mod prepare;
 mod sources;
 pub mod summary;
+mod tokenizer;
 
 pub use directory::{Identity, Place, RECIPE_FILE, RunDir};
 pub use error::RunError;
@@ -25,3 +26,4 @@ pub use plan::{Estimate, MemoryEstimate, estimate};
 pub use prepare::{Prepared, PreparedSuite, prepare};
 pub use sources::Sources;
 pub use temper_train::precision;
+pub use tokenizer::tokenizer;

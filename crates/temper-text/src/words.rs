@@ -69,7 +69,14 @@ impl Words {
         };
         let cutter = Cutter::new(&pattern)?;
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Some(Self(Arc::new(Inner { idle: Mutex::default(), cutter, added, nfc, characters: characters(), shards })))
+        Some(Self(Arc::new(Inner {
+            idle: Mutex::default(),
+            cutter,
+            added,
+            nfc,
+            characters: byte_characters(),
+            shards,
+        })))
     }
 
     /// The ids of a text; `None` where only the general way is right.
@@ -186,7 +193,7 @@ fn pattern(pre_tokenizer: &Value) -> Option<String> {
 }
 
 /// The character that stands for each byte: itself where it can be printed, else one from U+0100 on.
-fn characters() -> [char; 256] {
+pub(crate) fn byte_characters() -> [char; 256] {
     let mut out = ['\0'; 256];
     let mut next = 0x100;
     for byte in 0..=255_u8 {

@@ -1,9 +1,13 @@
 //! The commands and their arguments.
 
+mod data;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use temper_engine::Precision;
+
+pub use data::{DataArgs, DataCommand, InspectArgs, SourceArgs, StatsArgs, ValidateArgs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
 #[derive(Parser)]
@@ -31,6 +35,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Draw the report of a run again
     Report(ReportArgs),
+    /// Look at data before training, check it, and make it ready
+    Data(DataArgs),
     /// Measure the speed of training and sampling beside what the machine can do
     Bench(BenchArgs),
     /// Merge a PEFT adapter (LoRA) into its base model

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Data(args) => commands::data::data(&args),
         Command::Bench(args) => commands::bench::bench(&args),
         Command::Merge(args) => commands::merge::merge(&args),
         Command::Lab(args) => commands::lab::lab(&args),

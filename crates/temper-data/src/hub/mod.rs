@@ -102,6 +102,14 @@ pub fn model_dir(path: &HubPath) -> Result<(PathBuf, String), DataError> {
     Hub::from_env()?.model_dir(path)
 }
 
+/// As [`Hub::tokenizer_dir`], by the environment.
+///
+/// # Errors
+/// As [`Hub::from_env`] and [`Hub::tokenizer_dir`].
+pub fn tokenizer_dir(path: &HubPath) -> Result<PathBuf, DataError> {
+    Hub::from_env()?.tokenizer_dir(path)
+}
+
 impl Hub {
     /// The Hub as the environment says.
     ///
@@ -214,6 +222,15 @@ impl Hub {
         self.of_kind(path, HubKind::Model)?;
         let repository = Repository::open(self, path)?;
         Ok((model::fetch(&repository)?, repository.sha))
+    }
+
+    /// Fetches what [`model_dir`](Self::model_dir) fetches but the weights.
+    ///
+    /// # Errors
+    /// As [`dataset_files`](Self::dataset_files); a repository without tokenizer.json.
+    pub fn tokenizer_dir(&self, path: &HubPath) -> Result<PathBuf, DataError> {
+        self.of_kind(path, HubKind::Model)?;
+        model::fetch_tokenizer(&Repository::open(self, path)?)
     }
 
     fn of_kind(&self, path: &HubPath, kind: HubKind) -> Result<(), DataError> {

@@ -27,6 +27,7 @@ const FILES: [&str; 16] = [
 ];
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 const ADAPTER: &str = "adapter_model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
@@ -42,17 +43,36 @@ pub(crate) fn fetch(repository: &Repository) -> Result<PathBuf, DataError> {
     } else {
         return Err(no_weights(repository));
     };
+    // The small files first: what is wrong with them is known before the weights arrive.
+    fetch_small(repository)?;
+    let adapter = Some(ADAPTER).filter(|file| has(file));
+    for file in weights.iter().map(String::as_str).chain(adapter) {
+        repository.fetch(file)?;
+    }
+    Ok(repository.snapshot().to_owned())
+}
+
+/// Fetches a model's files but the weights; the folder that they lie in.
+pub(crate) fn fetch_tokenizer(repository: &Repository) -> Result<PathBuf, DataError> {
+    if !repository.files.iter().any(|file| file == TOKENIZER) {
+        let what = format!("there is no `{TOKENIZER}`; it has {}", shown(&repository.files));
+        return Err(repository.error(what, "Name a repository with a fast tokenizer"));
+    }
+    fetch_small(repository)?;
+    Ok(repository.snapshot().to_owned())
+}
+
+fn fetch_small(repository: &Repository) -> Result<(), DataError> {
     let wanted = |file: &&String| {
         let upper = file.to_ascii_uppercase();
         let licence = !file.contains('/') && (upper.starts_with("LICENSE") || upper.starts_with("LICENCE"));
         let template = file.starts_with("additional_chat_templates/") && file.ends_with(".jinja");
-        licence || template || FILES.contains(&file.as_str())
+        licence || template || (FILES.contains(&file.as_str()) && file.as_str() != ADAPTER)
     };
-    // The small files first: what is wrong with them is known before the weights arrive.
-    for file in repository.files.iter().filter(wanted).chain(&weights) {
+    for file in repository.files.iter().filter(wanted) {
         repository.fetch(file)?;
     }
-    Ok(repository.snapshot().to_owned())
+    Ok(())
 }
 
 /// The index, and the shards that it names.

@@ -1,13 +1,17 @@
 //! Tables for the terminal.
 //!
-//! Every table is plain text without colour codes, so it reads the same in a log file.
+//! Tables of a run are plain text without colour codes, so they read the same in a log file. What is shown of data may be in
+//! colour ([`Look`]), and says the same without.
 
 mod bench;
 mod compare;
 mod gates;
+mod look;
 mod measurements;
 mod results;
+mod rows;
 mod table;
+mod tokens;
 
 use temper_run::summary::{ArmStatus, ArmSummary, BASE, RunSummary};
 
@@ -16,7 +20,10 @@ use crate::number;
 
 pub use bench::render_bench;
 pub use compare::render_comparison;
+pub use look::Look;
 pub use measurements::render_measurements;
+pub use rows::{RowOptions, render_row, render_template, render_unreadable};
+pub use tokens::render_legend;
 
 pub(crate) use gates::{
     measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style,

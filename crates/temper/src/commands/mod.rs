@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod data;
 pub mod eval;
 pub mod lab;
 pub mod logprobs;
@@ -11,12 +12,14 @@ pub mod run;
 pub mod sample;
 pub mod single;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use console::Term;
 use serde::Serialize;
 use temper_recipe::{Lab, ModelRef};
+use temper_report::Look;
 use temper_run::{Loaded, Resolve, Sources};
 
 use crate::bars::Bars;
@@ -54,6 +57,19 @@ pub fn load(model: &str, lab: &Lab, stop: &AtomicBool) -> Result<Loaded, CliErro
     match temper_run::resolve(&ModelRef { path: model.to_owned() }, &sources, lab, &mut bars, stop)? {
         Resolve::Ready(loaded) => Ok(*loaded),
         Resolve::Interrupted => Err(CliError::message("interrupted; the same command goes on from the saved state")),
+    }
+}
+
+/// How standard output is written to: its width, and colours on a terminal unless `NO_COLOR` is set; `CLICOLOR_FORCE` gives
+/// colours to a pager too.
+pub fn look() -> Look {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != *"0");
+    let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != *"dumb");
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)).or(columns);
+    Look {
+        width: width.unwrap_or(temper_report::WIDTH).clamp(40, 140),
+        colour: (terminal || set("CLICOLOR_FORCE")) && !set("NO_COLOR"),
     }
 }
 
