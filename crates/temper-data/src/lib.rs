@@ -57,4 +57,5 @@ pub use select::select;
 pub use setting::SettingError;
 pub use tokens::{TokenRow, TokenWriter, Tokens};
 pub use view::{ExampleView, LearnedView, ProblemView, RowView, TokenView, TurnView};
+pub use write::packed::{Packed, pack_each};
 pub use write::{Writer, Written};
