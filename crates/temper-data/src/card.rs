@@ -13,6 +13,14 @@ use temper_recipe::{DataSource, Shape};
 /// Texts whose language is identified: the first of a source, then every 16th, every 256th, ….
 const SAMPLED: usize = 2000;
 
+/// Characters of a text that its language is told by.
+const TOLD_BY: usize = 500;
+
+/// The beginning of a text, enough to tell its language.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(TOLD_BY).map_or(text, |(end, _)| &text[..end])
+}
+
 /// The data card of one source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataCard {
@@ -163,6 +171,12 @@ pub fn licence_beside(file: &Path) -> Option<String> {
     })
 }
 
+/// Whether the language of the row at this position is identified. The further on, the sparser: any number of rows costs at
+/// most a few thousand identifications.
+pub(crate) fn is_sampled(at: usize) -> bool {
+    at.is_multiple_of(16usize.pow((at / SAMPLED).checked_ilog2().map_or(0, |log| log + 1).min(7)))
+}
+
 impl DataCard {
     /// Counts a row that is used.
     pub fn add(&mut self, row: &Row) {
@@ -172,11 +186,9 @@ impl DataCard {
         let said = row.said();
         let request = row.prompt.request();
         self.characters += (row.prompt.display().chars().count() + said.chars().count()) as u64;
-        // The further on, the sparser: any number of rows costs at most a few thousand identifications.
-        let step = 16usize.pow((at / SAMPLED).checked_ilog2().map_or(0, |log| log + 1).min(7));
-        if at.is_multiple_of(step) {
+        if is_sampled(at) {
             let text = if said.trim().is_empty() { request } else { &said };
-            let code = temper_text::language::identify(text).map_or("none", |found| found.code);
+            let code = temper_text::language::identify(beginning(text)).map_or("none", |found| found.code);
             *self.languages.entry(code.to_owned()).or_default() += 1;
         }
     }

@@ -7,6 +7,7 @@
 
 mod card;
 mod clean;
+mod columns;
 mod decontaminate;
 mod edits;
 mod encode;
@@ -17,6 +18,7 @@ mod grams;
 pub mod hub;
 mod inputs;
 mod leaks;
+mod lengths;
 pub mod mix;
 mod near;
 mod order;
@@ -30,14 +32,17 @@ mod setting;
 mod shape;
 mod source;
 pub mod split;
+mod stats;
 mod template;
 mod tokens;
 mod units;
+mod validate;
 mod view;
 mod write;
 
 pub use card::{CardEncoding, CardFile, DataCard, Firewall, licence_beside};
 pub use clean::{Cleaned, Cleaner, clean_each, eval_index};
+pub use columns::Column;
 pub use decontaminate::{EvalIndex, Hit, NGRAM, Overlap, OverlapExample, Overlaps};
 pub use encode::{
     EncodeReport, EncodedRow, Encoding, Finding, Problem, Severity, encode, encode_each, tokenizer_findings,
@@ -46,6 +51,7 @@ pub use error::DataError;
 pub use formats::{Record, Records};
 pub use inputs::{Input, InputKind, read_inputs};
 pub use leaks::{Leak, LeakIndex, LeakKind, leaks};
+pub use lengths::{Bin, Lengths};
 pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, HASHES, THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use pack::{Batching, batches, fill_rate};
@@ -55,7 +61,9 @@ pub use row::{Row, Step};
 pub use rules::{LanguageRule, LengthRule, LengthUnit};
 pub use select::select;
 pub use setting::SettingError;
+pub use stats::{Parts, Repeats, Stats, Tokenised, stats};
 pub use tokens::{TokenRow, TokenWriter, Tokens};
+pub use validate::{HeldOut, Purpose, Validation, validate};
 pub use view::{ExampleView, LearnedView, ProblemView, RowView, TokenView, TurnView};
 pub use write::packed::{Packed, pack_each};
 pub use write::{Writer, Written};

@@ -59,7 +59,7 @@ impl Look {
     }
 
     /// A line across, with a title in it.
-    pub(crate) fn rule(self, title: &str) -> String {
+    pub fn rule(self, title: &str) -> String {
         let mut out = self.paint(Paint::Dim, "── ");
         let _ = write!(out, "{} ", self.paint(Paint::Bold, title));
         let used = 4 + super::table::width(title);

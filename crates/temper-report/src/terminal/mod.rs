@@ -6,12 +6,15 @@
 mod bench;
 mod compare;
 mod gates;
+mod histogram;
 mod look;
 mod measurements;
 mod results;
 mod rows;
+mod stats;
 mod table;
 mod tokens;
+mod validation;
 
 use temper_run::summary::{ArmStatus, ArmSummary, BASE, RunSummary};
 
@@ -23,7 +26,9 @@ pub use compare::render_comparison;
 pub use look::Look;
 pub use measurements::render_measurements;
 pub use rows::{RowOptions, render_row, render_template, render_unreadable};
+pub use stats::render_stats;
 pub use tokens::render_legend;
+pub use validation::{render_validation, render_verdict};
 
 pub(crate) use gates::{
     measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style,

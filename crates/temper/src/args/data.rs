@@ -33,7 +33,7 @@ pub enum DataCommand {
 }
 
 /// Which rows, and how they become tokens. All commands on data have these.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct SourceArgs {
     /// Rows: a JSONL, JSON, CSV, TSV, Parquet or Arrow file, a folder, a glob, `hf://datasets/ORG/NAME`, or `lab:NAME`
     #[arg(value_name = "SOURCE", required_unless_present = "recipe", conflicts_with = "recipe")]
@@ -48,7 +48,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "ARM/STAGE", requires = "recipe")]
     pub stage: Option<String>,
     /// Which columns hold what, such as `prompt=question,completion=answer`
-    #[arg(long, value_name = "ROLE=COLUMN")]
+    #[arg(long, value_name = "ROLE=COLUMN", conflicts_with = "recipe")]
     pub columns: Vec<String>,
     /// Set a key of the data source, such as `system="Be brief."` or `filter={lang: en}`; may be repeated. With --recipe, a
     /// key of the recipe

@@ -5,6 +5,7 @@ mod decontaminate;
 mod inspect;
 mod mix;
 mod pack;
+mod progress;
 mod records;
 pub mod source;
 mod split;
