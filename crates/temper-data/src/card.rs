@@ -13,6 +13,14 @@ use temper_recipe::{DataSource, Shape};
 /// Texts whose language is identified: the first of a source, then every 16th, every 256th, ….
 const SAMPLED: usize = 2000;
 
+/// Characters of a text that its language is told by.
+const TOLD_BY: usize = 500;
+
+/// The beginning of a text, enough to tell its language.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(TOLD_BY).map_or(text, |(end, _)| &text[..end])
+}
+
 /// The data card of one source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataCard {
@@ -180,7 +188,7 @@ impl DataCard {
         self.characters += (row.prompt.display().chars().count() + said.chars().count()) as u64;
         if is_sampled(at) {
             let text = if said.trim().is_empty() { request } else { &said };
-            let code = temper_text::language::identify(text).map_or("none", |found| found.code);
+            let code = temper_text::language::identify(beginning(text)).map_or("none", |found| found.code);
             *self.languages.entry(code.to_owned()).or_default() += 1;
         }
     }

@@ -96,12 +96,12 @@ impl LeakIndex {
         }
     }
 
-    /// Looks up one training row: its index, its place (`file:line`) and its text.
-    pub fn check(&mut self, row: usize, place: &str, text: &str) {
+    /// Looks up one training row: its index, its place (`file:line`) and its text. Returns the item that it is closest to, of
+    /// those that leak in it, and how alike they are.
+    pub fn check(&mut self, row: usize, place: &str, text: &str) -> Option<(&str, LeakKind)> {
         let units = Units::of(text);
-        for item in self.exact.get(&units.whole()).into_iter().flatten() {
-            note(&mut self.best, &self.places, (row, place), *item, LeakKind::Exact);
-        }
+        let mut found: Vec<(u32, LeakKind)> = Vec::new();
+        found.extend(self.exact.get(&units.whole()).into_iter().flatten().map(|item| (*item, LeakKind::Exact)));
         let mut touched = Vec::new();
         for item in units.distinct(WORDS).iter().flat_map(|gram| self.holders.of(*gram)) {
             if self.hits[*item as usize] == 0 {
@@ -113,12 +113,18 @@ impl LeakIndex {
             let counted = self.holders.counted[item as usize];
             let share = std::mem::take(&mut self.hits[item as usize]) as f64 / counted as f64;
             if share >= NEAR && counted >= EVIDENCE.min(self.grams[item as usize]) {
-                note(&mut self.best, &self.places, (row, place), item, LeakKind::Near(share));
+                found.push((item, LeakKind::Near(share)));
             }
         }
-        for (item, share) in self.edits.of(&units) {
-            note(&mut self.best, &self.places, (row, place), item, LeakKind::Edited(share));
+        found.extend(self.edits.of(&units).into_iter().map(|(item, share)| (item, LeakKind::Edited(share))));
+        for (item, kind) in &found {
+            note(&mut self.best, &self.places, (row, place), *item, *kind);
         }
+        let closer = |best: (u32, LeakKind), next: (u32, LeakKind)| {
+            if next.1.closeness() > best.1.closeness() { next } else { best }
+        };
+        let closest = found.into_iter().reduce(closer);
+        closest.map(|(item, kind)| (self.places[item as usize].as_str(), kind))
     }
 
     /// As [`new`](Self::new), of rows: compared are the turns of user, assistant and tools, or the plain text, of a row without
@@ -129,8 +135,8 @@ impl LeakIndex {
     }
 
     /// As [`check`](Self::check), of a row.
-    pub fn check_row(&mut self, index: usize, row: &Row) {
-        self.check(index, &row.place(), &compared(row));
+    pub fn check_row(&mut self, index: usize, row: &Row) -> Option<(&str, LeakKind)> {
+        self.check(index, &row.place(), &compared(row))
     }
 
     /// At most one leak per item, the closest and then the earliest, in the order of the items.

@@ -65,4 +65,5 @@ pub use stats::{Parts, Repeats, Stats, Tokenised, stats};
 pub use tokens::{TokenRow, TokenWriter, Tokens};
 pub use validate::{HeldOut, Purpose, Validation, validate};
 pub use view::{ExampleView, LearnedView, ProblemView, RowView, TokenView, TurnView};
+pub use write::packed::{Packed, pack_each};
 pub use write::{Writer, Written};

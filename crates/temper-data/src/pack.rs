@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// How much of an epoch is looked at together when examples are packed or sorted. The examples of one window are next to each
 /// other in the shuffle, so that an epoch stays shuffled beyond it.
-const WINDOW: usize = 4096;
+pub(crate) const WINDOW: usize = 4096;
 
 /// How examples are put into batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -118,6 +118,41 @@ impl Rows {
         }
     }
 
+    /// The next row as the file has it, field by field. No prompt or completion is made of it, so it may be of any shape.
+    pub fn next_record(&mut self) -> Option<Result<Record, DataError>> {
+        self.step(|_, record, _, _| Ok(record))
+    }
+
+    /// The next row, and its fields as the file has them.
+    pub fn next_with_fields(&mut self) -> Option<Result<(Row, Map<String, Value>), DataError>> {
+        self.step(|rows, record, file, name| {
+            let fields = record.fields.clone();
+            Ok((rows.row(record, file, name)?, fields))
+        })
+    }
+
+    fn step<T>(
+        &mut self,
+        make: impl FnOnce(&mut Self, Record, Arc<str>, &str) -> Result<T, DataError>,
+    ) -> Option<Result<T, DataError>> {
+        if self.ended || self.source.rows.is_some_and(|rows| self.given >= rows) {
+            return None;
+        }
+        let result = match self.record() {
+            Some(Ok((record, file, name))) => {
+                self.given += 1;
+                make(self, record, file, &name)
+            }
+            Some(Err(error)) => Err(error),
+            None => {
+                self.ended = true;
+                return (self.given == 0 && !self.failed).then(|| Err(self.nothing()));
+            }
+        };
+        self.failed |= result.is_err();
+        Some(result)
+    }
+
     /// What the files that were read to their end changed or left out, in sentences to show.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -314,22 +349,7 @@ impl Iterator for Rows {
     type Item = Result<Row, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended || self.source.rows.is_some_and(|rows| self.given >= rows) {
-            return None;
-        }
-        let result = match self.record() {
-            Some(Ok((record, file, name))) => {
-                self.given += 1;
-                self.row(record, file, &name)
-            }
-            Some(Err(error)) => Err(error),
-            None => {
-                self.ended = true;
-                return (self.given == 0 && !self.failed).then(|| Err(self.nothing()));
-            }
-        };
-        self.failed |= result.is_err();
-        Some(result)
+        self.step(|rows, record, file, name| rows.row(record, file, name))
     }
 }
 

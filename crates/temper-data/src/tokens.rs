@@ -12,7 +12,7 @@ use temper_text::Example;
 /// Bytes of tokens that are held in memory before they go to a file: 64 MiB, which are 16 Mi tokens.
 const IN_MEMORY: usize = 64 << 20;
 /// The bit of a stored id that marks a token to learn.
-const LEARNED: u32 = 1 << 31;
+pub(crate) const LEARNED: u32 = 1 << 31;
 
 /// Where an example came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,7 +263,7 @@ impl<'a> TokenWriter<'a> {
     }
 }
 
-fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

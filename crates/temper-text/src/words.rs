@@ -7,7 +7,8 @@
 
 use ahash::AHashMap;
 use aho_corasick::{AhoCorasick, MatchKind};
-use regex::Regex;
+use regex_automata::meta::{Cache, Regex};
+use regex_automata::{Anchored, Input};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokenizers::{Model, ModelWrapper, Tokenizer};
@@ -86,48 +87,60 @@ impl Words {
             return None;
         }
         let idle = inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let cutter = idle.unwrap_or_else(|| inner.cutter.clone());
+        let mut cutter = idle.unwrap_or_else(|| inner.cutter.clone());
         let mut out = Vec::with_capacity(text.len() / 3 + 4);
         let mut from = 0;
         for (found, ids) in
             inner.added.iter().flat_map(|(search, ids)| search.find_iter(text).map(move |found| (found, ids)))
         {
-            inner.piece(tokenizer, &cutter, &text[from..found.start()], &mut out)?;
+            inner.piece(tokenizer, &mut cutter, &text[from..found.start()], &mut out)?;
             out.push(ids[found.pattern().as_usize()]);
             from = found.end();
         }
-        inner.piece(tokenizer, &cutter, &text[from..], &mut out)?;
+        inner.piece(tokenizer, &mut cutter, &text[from..], &mut out)?;
         inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(cutter);
         Some(out)
     }
 }
 
-/// A tokenizer's expression without its look-ahead, which is done by hand.
+/// A tokenizer's expression without its look-ahead, which is done by hand, with what a search needs. A clone belongs to one
+/// thread at a time.
 #[derive(Clone)]
 struct Cutter {
     /// The expression up to [`SPACES`], or white space.
     word: Regex,
-    /// The expression up to [`SPACES`], at the beginning of a text.
+    /// The expression up to [`SPACES`].
     other: Regex,
+    of_word: Cache,
+    of_other: Cache,
 }
 
 impl Cutter {
     fn new(pattern: &str) -> Option<Self> {
         let other = pattern.strip_suffix(SPACES)?;
         let word = Regex::new(&format!(r"{other}|\s+")).ok()?;
-        Some(Self { word, other: Regex::new(&format!("^(?:{other})")).ok()? })
+        let other = Regex::new(other).ok()?;
+        Some(Self { of_word: word.create_cache(), of_other: other.create_cache(), word, other })
     }
 
     /// The next word from a position on.
-    fn next(&self, text: &str, from: usize) -> Option<(usize, usize)> {
-        let found = self.word.find_at(text, from)?;
+    fn next(&mut self, text: &str, from: usize) -> Option<(usize, usize)> {
+        // A word mostly begins where the one before ends, and a search that may not look further is faster.
+        let rest = Input::new(text).range(from..);
+        let here = rest.clone().anchored(Anchored::Yes);
+        let found = self.word.search_with(&mut self.of_word, &here);
+        let found = found.or_else(|| self.word.search_with(&mut self.of_word, &rest))?;
         let (start, end) = (found.start(), found.end());
-        let mut back = found.as_str().chars().rev();
+        let word = &text[start..end];
+        let mut back = word.chars().rev();
         let last = back.next()?;
         // The look-ahead leaves the last character of white space to a word that follows it.
-        let spaces = last.is_whitespace() && back.next().is_some() && found.as_str().chars().all(char::is_whitespace);
-        if spaces && end < text.len() && self.other.find(&text[start..]).is_none() {
-            return Some((start, end - last.len_utf8()));
+        let spaces = last.is_whitespace() && back.next().is_some() && word.chars().all(char::is_whitespace);
+        if spaces && end < text.len() {
+            let other = Input::new(&text[start..]).anchored(Anchored::Yes);
+            if self.other.search_with(&mut self.of_other, &other).is_none() {
+                return Some((start, end - last.len_utf8()));
+            }
         }
         Some((start, end))
     }
@@ -135,7 +148,7 @@ impl Cutter {
 
 impl Inner {
     /// Appends the ids of a text without added tokens.
-    fn piece(&self, tokenizer: &Tokenizer, cutter: &Cutter, text: &str, out: &mut Vec<u32>) -> Option<()> {
+    fn piece(&self, tokenizer: &Tokenizer, cutter: &mut Cutter, text: &str, out: &mut Vec<u32>) -> Option<()> {
         let mut from = 0;
         while let Some((start, end)) = cutter.next(text, from) {
             self.word(tokenizer, &text[from..start], out)?;

@@ -1,5 +1,6 @@
 //! Writing rows to a file, in the formats that are read.
 
+pub(crate) mod packed;
 mod parquet;
 mod schema;
 mod text;

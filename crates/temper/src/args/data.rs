@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::tools::{ConvertArgs, DecontaminateArgs, MixArgs, PackArgs, SplitArgs};
+
 #[derive(Args)]
 pub struct DataArgs {
     #[command(subcommand)]
@@ -18,6 +20,16 @@ pub enum DataCommand {
     Stats(StatsArgs),
     /// Make all checks that a run makes, and more, over every row
     Validate(ValidateArgs),
+    /// Find rows that share words with held-out rows, or repeat one, and leave them out
+    Decontaminate(DecontaminateArgs),
+    /// Mix several sources by weights into one file
+    Mix(MixArgs),
+    /// Write the rows in another format or shape
+    Convert(ConvertArgs),
+    /// Divide the rows into a file to train on and a file that is held out
+    Split(SplitArgs),
+    /// Tokenise the rows and pack them into full batches, as a Parquet file
+    Pack(PackArgs),
 }
 
 /// Which rows, and how they become tokens. All commands on data have these.
