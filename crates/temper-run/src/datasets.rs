@@ -290,7 +290,9 @@ impl Entry {
                 let stay = left.next_if(|row| row.file == file && row.line == line);
                 if let Some(row) = stay {
                     card.add(row);
-                    walls.iter_mut().for_each(|wall| wall.check_row(count, row));
+                    for wall in walls.iter_mut() {
+                        wall.check_row(count, row);
+                    }
                     count += 1;
                 }
                 stays.push(stay.is_some());
