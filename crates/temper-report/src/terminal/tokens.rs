@@ -185,23 +185,24 @@ impl Lines {
     }
 }
 
-/// What the signs mean.
+/// What the signs mean, in one line.
 pub fn render_legend(look: Look) -> String {
     let word = |text: &str, learned, special, odd| {
         look.sgr(style(&TokenView { id: 0, text: String::new(), special, learned }, odd), text)
     };
-    match look.colour {
+    let signs = if look.width < 80 { "↵ line feed" } else { "↵ line feed  ⟨E5⟩ a byte of a character" };
+    let kinds = match look.colour {
         true => format!(
-            "tokens    {}{} given  {}{} learned  {} {} special  ↵ line feed  ⟨E5⟩ a byte of a character\n",
+            "{}{} given  {}{} learned  {} special",
             word("to", false, false, false),
             word("ken", false, false, true),
             word("to", true, false, false),
             word("ken", true, false, true),
             word("<s>", false, true, false),
-            word("</s>", true, true, true),
         ),
-        false => "tokens    parted by │, ⟦learned⟧, ↵ line feed, ⟨E5⟩ a byte of a character\n".to_owned(),
-    }
+        false => "parted by │  ⟦learned⟧".to_owned(),
+    };
+    format!("tokens    {kinds}  {signs}\n")
 }
 
 /// The colours of a token.

@@ -137,7 +137,7 @@ fn held_out(leaks: &[Firewall], overlaps: &[Overlap], look: Look) -> String {
         let shared = overlap.map_or(0, |overlap| overlap.items_touched);
         let rows = overlap
             .filter(|_| shared > 0)
-            .map_or(String::new(), |overlap| format!(", {}", count(overlap.rows_touched, "row")));
+            .map_or(String::new(), |overlap| format!(" (in {})", count(overlap.rows_touched, "row")));
         let number = |n: usize| grouped(n as f64);
         let line = format!(
             "  {}{:>8}{:>7}{:>7}{:>7}{:>8}{rows}\n",
