@@ -4,8 +4,9 @@ use serde::Serialize;
 
 /// Bins of a histogram with even steps, at most.
 const BINS: u32 = 12;
-/// The ratio of the 99th and the 5th percentile from which bins double instead.
+/// The ratios from which bins double instead: of the 99th and the 5th percentile, and of the longest and the median.
 const SPREAD: u32 = 24;
+const OUTLIER: u32 = 8;
 
 /// Lengths of many things, exact.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -53,7 +54,8 @@ impl Lengths {
         let total: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
         let percentile = |percent: usize| lengths[(lengths.len() * percent).div_ceil(100).max(1) - 1];
         let (p5, p99) = (percentile(5), percentile(99));
-        let edges = if p99 / p5.max(1) >= SPREAD { doubling(min, max) } else { even(min, max) };
+        let spread = p99 / p5.max(1) >= SPREAD || max / percentile(50).max(1) >= OUTLIER;
+        let edges = if spread { doubling(min, max) } else { even(min, max) };
         let mut histogram = Vec::with_capacity(edges.len());
         let mut before = 0;
         for pair in edges.windows(2) {

@@ -63,7 +63,7 @@ pub struct Parts {
     pub whole: Lengths,
 }
 
-/// Tokens of rows.
+/// Tokens of rows, before anything is cut.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tokenised {
     /// Before what is learned; of a row that only asks, the prompt. One number for each example.
@@ -80,9 +80,9 @@ pub struct Tokenised {
     pub targets: u64,
     /// Rows that a check stops on; `temper data validate` says why.
     pub failed: usize,
-    /// The longest length that was asked for, and how many rows are longer.
+    /// The longest length that was asked for, and how many examples are longer.
     pub longer: Option<(usize, usize)>,
-    /// Tokens of a batch, and what share of it is filled in the order of a shuffle, and packed.
+    /// Tokens of a batch, and what share of it is filled in the order of a shuffle, and packed; longer examples are cut.
     pub fill: Option<(usize, f64, f64)>,
 }
 
@@ -125,8 +125,11 @@ pub fn stats<E>(
     batch_tokens: usize,
     mut seen: impl FnMut(usize) -> Result<(), E>,
 ) -> Result<Stats, E> {
+    let limit = encoding.and_then(|encoding| encoding.max_length);
+    let whole = encoding.map(|encoding| Encoding { max_length: None, ..encoding.clone() });
+    let encoding = whole.as_ref();
     let mut rows = rows.peekable();
-    let mut counts = Counts::default();
+    let mut counts = Counts { tokenised: encoding.is_some(), ..Counts::default() };
     while rows.peek().is_some() {
         let batch: Vec<_> = rows.by_ref().take(BATCH).collect();
         let first = counts.stats.rows;
@@ -141,7 +144,7 @@ pub fn stats<E>(
         counts.add(measured);
         seen(counts.stats.rows + counts.stats.unreadable)?;
     }
-    Ok(counts.finish(encoding, batch_tokens))
+    Ok(counts.finish(limit, batch_tokens))
 }
 
 fn measure(row: Row, at: usize, encoding: Option<&Encoding>) -> Measured {
@@ -171,7 +174,7 @@ struct Counts {
     examples: usize,
     targets: u64,
     failed: usize,
-    longer: usize,
+    tokenised: bool,
     rows: Finder,
     prompts: Finder,
     answered: usize,
@@ -221,7 +224,6 @@ impl Counts {
 
     fn encoded(&mut self, encoded: &EncodedRow) {
         self.failed += usize::from(!encoded.problems.is_empty());
-        self.longer += usize::from(encoded.cut + encoded.dropped > 0);
         self.examples += encoded.examples.len();
         for example in &encoded.examples {
             let targets = example.targets();
@@ -230,30 +232,32 @@ impl Counts {
             self.tokens[1].push(targets as u32);
             self.tokens[2].push(example.ids.len() as u32);
         }
-        if encoded.examples.is_empty() && encoded.problems.is_empty() && encoded.dropped == 0 {
+        if encoded.examples.is_empty() && encoded.problems.is_empty() {
             self.tokens[0].push(encoded.tokens as u32);
         }
     }
 
-    fn finish(self, encoding: Option<&Encoding>, batch_tokens: usize) -> Stats {
+    fn finish(self, limit: Option<usize>, batch_tokens: usize) -> Stats {
         let mut stats = self.stats;
         let [prompt, completion, whole] = self.characters.map(Lengths::of);
         stats.characters = Parts { prompt, completion, whole };
         stats.turns = Lengths::of(self.turns);
-        if let Some(encoding) = encoding {
+        if self.tokenised {
             let lengths = &self.tokens[2];
+            let longer = |limit: usize| lengths.iter().filter(|length| **length as usize > limit).count();
             let fill = (!lengths.is_empty()).then(|| {
-                let length = |i: usize| lengths[i] as usize;
+                let length = |i: usize| (lengths[i] as usize).min(limit.unwrap_or(usize::MAX));
                 let rate = |how| fill_rate(&batches(length, lengths.len(), how, 0, 0), length, batch_tokens);
                 (batch_tokens, rate(Batching::Tokens(batch_tokens)), rate(Batching::Packed(batch_tokens)))
             });
+            let longer = limit.map(|limit| (limit, longer(limit)));
             let [prompt, learned, whole] = self.tokens.map(Lengths::of);
             stats.tokens = Some(Tokenised {
                 examples: self.examples,
                 tokens: whole.total,
                 targets: self.targets,
                 failed: self.failed,
-                longer: encoding.max_length.map(|limit| (limit, self.longer)),
+                longer,
                 fill,
                 prompt,
                 learned,

@@ -50,12 +50,16 @@ impl Look {
         self.sgr(code, text)
     }
 
-    /// The text with these attributes.
+    /// The text with these attributes, each line of it on its own, as pagers want it.
     pub(crate) fn sgr(self, code: &str, text: &str) -> String {
-        match self.colour && !text.is_empty() {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
-            false => text.to_owned(),
+        if !self.colour {
+            return text.to_owned();
         }
+        let line = |line: &str| match line.trim_end_matches('\n') {
+            "" => line.to_owned(),
+            text => format!("\x1b[{code}m{text}\x1b[0m{}", &line[text.len()..]),
+        };
+        text.split_inclusive('\n').map(line).collect()
     }
 
     /// A line across, with a title in it.

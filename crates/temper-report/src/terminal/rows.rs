@@ -1,6 +1,6 @@
 //! Rows as the model will see them.
 
-use temper_data::{ExampleView, RowView, TurnView};
+use temper_data::{DataError, ExampleView, RowView, TurnView};
 use temper_text::TemplateFacts;
 
 use super::look::{Look, Paint};
@@ -95,7 +95,7 @@ pub fn render_row(row: &RowView, options: RowOptions) -> String {
         out.push_str(&counts(example, row, look));
     }
     for note in &row.notes {
-        out.push_str(&format!("{}", look.paint(Paint::Dim, &wrap("  note   ", note, look.width))));
+        out.push_str(&look.paint(Paint::Dim, &wrap("  note   ", note, look.width)));
     }
     for problem in &row.problems {
         let (paint, word) = if problem.stops { (Paint::Bad, "  STOP   ") } else { (Paint::Warn, "  warn   ") };
@@ -107,8 +107,11 @@ pub fn render_row(row: &RowView, options: RowOptions) -> String {
 }
 
 /// A row that could not be read.
-pub fn render_unreadable(error: &str, look: Look) -> String {
-    look.rule("not readable") + &look.paint(Paint::Bad, &wrap("  STOP   ", error, look.width))
+pub fn render_unreadable(error: &DataError, look: Look) -> String {
+    let place = error.line.map_or(error.file.clone(), |line| format!("{}:{line}", error.file));
+    let field = error.field.as_ref().map_or(String::new(), |field| format!("field `{field}`: "));
+    let text = format!("{field}{}. {}", error.what.trim_end_matches('.'), error.remedy);
+    look.rule(&format!("{place} · not readable")) + &look.paint(Paint::Bad, &wrap("  STOP   ", &text, look.width))
 }
 
 /// A turn in one line where its tokens follow, else as a paragraph.
@@ -183,12 +186,15 @@ fn middle(text: &str, most: usize) -> String {
 fn counts(example: &ExampleView, row: &RowView, look: Look) -> String {
     let all = example.tokens.len();
     let share = if all == 0 { 0.0 } else { 100.0 * example.learned as f64 / all as f64 };
-    let text = format!(
-        "{}: {} before what is learned, {} learned ({share:.0} %)",
-        number::count(all, "token"),
-        example.prompt_tokens,
-        example.learned
-    );
+    let text = match example.learned {
+        0 => format!("{}, none learned", number::count(all, "token")),
+        learned => format!(
+            "{}: {} before what is learned, {} learned ({share:.0} %)",
+            number::count(all, "token"),
+            number::grouped(example.prompt_tokens as f64),
+            number::grouped(learned as f64)
+        ),
+    };
     let mut out = wrap("  ", &text, look.width);
     for turn in &example.turns {
         let role = row.turns.get(turn.turn).map_or("text", |turn| turn.role.as_str());

@@ -105,7 +105,7 @@ fn encoded(tokens: &Tokenised, look: Look) -> String {
         ));
     }
     if let Some((limit, rows)) = tokens.longer {
-        let text = format!("{} longer than {} tokens", count(rows, "row"), grouped(limit as f64));
+        let text = format!("{} longer than {} tokens", count(rows, "example"), grouped(limit as f64));
         let text = line("too long", &text);
         out.push_str(&if rows > 0 { look.paint(Paint::Warn, &text) } else { text });
     }
@@ -146,6 +146,9 @@ fn lengths(stats: &Stats, look: Look) -> String {
         rows.push(("turns", Some(&stats.turns)));
     }
     rows.retain(|(_, lengths)| lengths.is_none_or(|lengths| lengths.count > 0));
+    if characters.completion.count == 0 {
+        rows.remove(2);
+    }
     type Cell = (&'static str, fn(&Lengths) -> String);
     let mut cells: Vec<Cell> = vec![
         ("min", |l| grouped(f64::from(l.min))),

@@ -160,7 +160,8 @@ impl Lines {
         if self.column == 0 {
             return;
         }
-        self.out.push_str(&format!("  {}\n", self.upper));
+        let blank = self.options.ids && !self.options.look.colour;
+        self.out.push_str(&format!("  {}\n", if blank { self.upper.trim_end() } else { &self.upper }));
         if self.options.ids {
             self.out.push_str(&format!("  {}\n", self.lower.trim_end()));
         }

@@ -3,7 +3,7 @@
 use temper_data::{Finding, Firewall, Overlap, Purpose, Severity, Validation};
 
 use super::look::{Look, Paint};
-use super::table::{pad, wrap};
+use super::table::{pad, width, wrap};
 use crate::number::{count, grouped};
 
 /// The findings of one source, grouped by how serious they are.
@@ -43,16 +43,8 @@ pub fn render_validation(found: &Validation, look: Look) -> String {
             out.push_str(&one(finding, look));
         }
     }
-    let clean: Vec<&Firewall> = found.leaks.iter().filter(|leak| leak_severity(leak).is_none()).collect();
     if !found.leaks.is_empty() {
-        out.push_str(&format!("\n{}\n", look.paint(Paint::Bold, "Held out")));
-        for leak in clean {
-            let text = format!("none of {} is among the rows, exactly, nearly or edited", count(leak.items, "item"));
-            out.push_str(&wrap(&format!("  {}: ", leak.suite), &text, look.width));
-        }
-        for overlap in &found.overlaps {
-            out.push_str(&overlapping(overlap, look));
-        }
+        out.push_str(&format!("\n{}", held_out(&found.leaks, &found.overlaps, look)));
     }
     if !found.not_checked.is_empty() {
         out.push_str(&format!("\n{}\n", look.paint(Paint::Dim, "Not checked")));
@@ -90,7 +82,7 @@ fn one(finding: &Finding, look: Look) -> String {
     let mut out = wrap(&format!("  {}  ", pad(&finding.check, 16)), &format!("{share}{what}"), look.width);
     if !finding.places.is_empty() {
         let more = if finding.count > finding.places.len() { ", …" } else { "" };
-        let text = format!("{}{more}", finding.places.join(", "));
+        let text = format!("{}{more}", places(&finding.places));
         out.push_str(&look.paint(Paint::Dim, &wrap(&" ".repeat(20), &text, look.width)));
     }
     if !finding.remedy.is_empty() {
@@ -133,29 +125,65 @@ fn leaked(leak: &Firewall, severity: Severity, look: Look) -> String {
     out
 }
 
-fn overlapping(overlap: &Overlap, look: Look) -> String {
-    let name = format!("  {}: ", overlap.set);
-    let text = match overlap.items_touched {
-        0 => format!("no item shares {} words in a row with a training row", overlap.ngram),
-        touched => format!(
-            "{} of {} share {} words in a row with {}",
-            grouped(touched as f64),
-            count(overlap.items, "item"),
-            overlap.ngram,
-            count(overlap.rows_touched, "training row")
-        ),
-    };
-    let mut out = wrap(&name, &text, look.width);
-    for example in overlap.examples.iter().take(2) {
+/// What of each held-out set is among the rows, one line for a set.
+fn held_out(leaks: &[Firewall], overlaps: &[Overlap], look: Look) -> String {
+    let names = leaks.iter().map(|leak| width(&leak.suite)).max().unwrap_or(0).clamp(6, look.width / 3);
+    let mut out = look.paint(Paint::Bold, &pad("Held out", names + 2));
+    let ngram = overlaps.first().map_or(0, |overlap| overlap.ngram);
+    let title = format!("   items  exact   near edited  share {ngram} words");
+    out.push_str(&format!("{}\n", look.paint(Paint::Dim, &title)));
+    for leak in leaks {
+        let overlap = overlaps.iter().find(|overlap| overlap.set == leak.suite);
+        let shared = overlap.map_or(0, |overlap| overlap.items_touched);
+        let rows = overlap
+            .filter(|_| shared > 0)
+            .map_or(String::new(), |overlap| format!(", {}", count(overlap.rows_touched, "row")));
+        let number = |n: usize| grouped(n as f64);
+        let line = format!(
+            "  {}{:>8}{:>7}{:>7}{:>7}{:>8}{rows}\n",
+            pad(&ending(&leak.suite, names), names),
+            number(leak.items),
+            number(leak.exact),
+            number(leak.near),
+            number(leak.edited),
+            number(shared)
+        );
+        out.push_str(&match leak_severity(leak) {
+            Some(severity) => look.paint(paint(severity), &line),
+            None => line,
+        });
+    }
+    // Examples of one or two sets; of many they would bury the table.
+    for example in overlaps.iter().filter(|_| overlaps.len() < 3).flat_map(|overlap| overlap.examples.iter().take(2)) {
         let text = format!("{} and {}: {:?}", example.item, example.row, example.words);
-        out.push_str(&look.paint(Paint::Dim, &wrap("      ", &text, look.width)));
+        out.push_str(&look.paint(Paint::Dim, &wrap("  ", &text, look.width)));
     }
     out
 }
 
+/// The end of a long name, which tells files of one folder apart.
+fn ending(name: &str, columns: usize) -> String {
+    let count = name.chars().count();
+    match width(name) > columns {
+        true => format!("…{}", name.chars().skip(count.saturating_sub(columns.saturating_sub(1))).collect::<String>()),
+        false => name.to_owned(),
+    }
+}
+
+/// Places as `file:line`, with the file said once where the next is in it too.
+fn places(places: &[String]) -> String {
+    let mut before = "";
+    let mut out: Vec<&str> = Vec::with_capacity(places.len());
+    for place in places {
+        let file = place.rfind(':').map_or("", |at| &place[..at]);
+        out.push(if !file.is_empty() && file == before { &place[file.len()..] } else { place });
+        before = file;
+    }
+    out.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::table::width;
     use super::*;
 
     fn finding(check: &str, severity: Severity, count: usize) -> Finding {
@@ -204,12 +232,15 @@ mod tests {
             let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}\n{text}"));
             assert!(at("Stops a run") < at("held_out") && at("held_out") < at("unreadable"));
             assert!(at("unreadable") < at("Warnings") && at("Warnings") < at("cut ") && at("cut ") < at("Notes"));
-            assert!(at("Notes") < at("clean: none of 100 items") && at("clean:") < at("Not checked"));
+            assert!(at("Notes") < at("Held out") && at("  clean ") < at("Not checked"));
         }
         let text = render_validation(&example(), Look::plain(100));
-        for expected in
-            ["3 of 10,000 rows (under 0.1 %)", "700 of 10,000 rows (7.0 %)", "train.jsonl:5, …", "→ Correct the row"]
-        {
+        for expected in [
+            "3 of 10,000 rows (under 0.1 %)",
+            "700 of 10,000 rows (7.0 %)",
+            "train.jsonl:1, :2, :3, :4, :5, …",
+            "→ Correct the row",
+        ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }
     }

@@ -47,7 +47,7 @@ pub fn inspect(args: &InspectArgs) -> Result<ExitCode, CliError> {
     for item in &items {
         let text = match item {
             Ok(row) => temper_report::render_row(&view(row), options),
-            Err(error) => temper_report::render_unreadable(&error.to_string(), look),
+            Err(error) => temper_report::render_unreadable(error, look),
         };
         commands::print(&format!("\n{text}"))?;
     }

@@ -64,6 +64,10 @@ fn recipe(
                 }
             }
         }
+        // Where a stage learns them, those checks are the stricter ones.
+        if uses.iter().any(|(purpose, _)| *purpose == Purpose::Learn) {
+            uses.retain(|(purpose, _)| *purpose != Purpose::Unknown);
+        }
         if uses.is_empty() {
             uses.push((Purpose::Unknown, "no stage uses it".to_owned()));
         }
