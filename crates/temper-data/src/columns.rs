@@ -112,7 +112,7 @@ mod tests {
     fn columns_are_counted_with_types_and_values() {
         let mut columns = Columns::default();
         for i in 0..100 {
-            let row = json!({"id": i, "kind": ["a", "b", "b"][i % 3], "text": format!("text {i}"), "odd": null, "n": if i == 5 { json!("x") } else { json!(i % 2) }});
+            let row = json!({"id": i, "kind": (["a", "b", "b"][i % 3]), "text": format!("text {i}"), "odd": null, "n": if i == 5 { json!("x") } else { json!(i % 2) }});
             columns.add(row.as_object().unwrap());
         }
         columns.add(json!({"list": [1], "long": "x".repeat(60)}).as_object().unwrap());

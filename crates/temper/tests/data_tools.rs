@@ -25,7 +25,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 fn rows(count: usize) -> String {
     let row = |i: usize| {
         let prompt = (0..12).map(|w| format!("p{}x{}", i, w * 7 % 12)).collect::<Vec<_>>().join(" ");
-        json!({"prompt": prompt, "completion": format!("answer number {i}"), "kind": ["a", "b"][i % 4 / 3], "n": i})
+        json!({"prompt": prompt, "completion": format!("answer number {i}"), "kind": (["a", "b"][i % 4 / 3]), "n": i})
     };
     (0..count).map(|i| format!("{}\n", row(i))).collect()
 }
