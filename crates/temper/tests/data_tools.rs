@@ -384,3 +384,40 @@ fn rows_are_packed_as_they_would_be_trained_on() {
     let said = scratch.refused(&["data", "pack", "a.jsonl", "--max-length", "99", "--out", "no"]);
     assert!(said.contains("--model"), "{said}");
 }
+
+/// Needs `TEMPER_PYTHON`: a Python with trl, transformers and datasets.
+#[test]
+fn trl_trains_on_packed_rows_as_they_are() {
+    let Some(python) = std::env::var_os("TEMPER_PYTHON") else {
+        println!("skipped: TEMPER_PYTHON names no Python with trl");
+        return;
+    };
+    let scratch = Scratch::new();
+    scratch.base();
+    scratch.write("a.jsonl", &rows(60));
+    let said = json_of(&scratch, &["data", "pack", "a.jsonl", "--model", "base", "--max-length", "256", "--out", "p"]);
+    let script = "
+import sys
+from datasets import load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import SFTConfig, SFTTrainer
+data = load_dataset('p', split='train')
+args = SFTConfig(output_dir='out', padding_free=True, max_length=None, dataset_kwargs={'skip_prepare_dataset': True},
+    max_steps=2, per_device_train_batch_size=2, report_to=[], use_cpu=True, bf16=False, save_strategy='no')
+model, tokenizer = AutoModelForCausalLM.from_pretrained('base'), AutoTokenizer.from_pretrained('base')
+trainer = SFTTrainer(model, train_dataset=data, processing_class=tokenizer, args=args)
+batch = next(iter(trainer.get_train_dataloader()))
+starts = [at for at, position in enumerate(batch['position_ids'][0].tolist()) if position == 0]
+assert len(starts) > 2 and all(label == -100 for label in batch['labels'][0][starts].tolist()), starts
+trainer.train()
+print(sum(map(len, data['input_ids'])), sum(map(len, data['seq_lengths'])))
+";
+    scratch.write("check.py", script);
+    let mut command = std::process::Command::new(python);
+    let out =
+        command.arg("check.py").current_dir(scratch.dir.path()).env("HF_HOME", scratch.path("hf")).output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{text}{}", String::from_utf8_lossy(&out.stderr));
+    let counts = format!("{} {}", said["tokens"], said["examples"]);
+    assert!(text.lines().last().is_some_and(|line| line == counts), "{text} and {counts}");
+}
