@@ -25,7 +25,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 fn rows(count: usize) -> String {
     let row = |i: usize| {
         let prompt = (0..12).map(|w| format!("p{}x{}", i, w * 7 % 12)).collect::<Vec<_>>().join(" ");
-        json!({"prompt": prompt, "completion": format!("answer number {i}"), "kind": (["a", "b"][i % 4 / 3]), "n": i})
+        json!({"prompt": prompt, "completion": format!("answer number {i}{}", " and more".repeat(i % 23)), "kind": (["a", "b"][i % 4 / 3]), "n": i})
     };
     (0..count).map(|i| format!("{}\n", row(i))).collect()
 }
@@ -340,7 +340,7 @@ fn rows_are_packed_as_they_would_be_trained_on() {
     scratch.base();
     scratch.write("a.jsonl", &rows(300));
     let args =
-        ["data", "pack", "a.jsonl", "--model", "base", "--max-length", "200", "--batch-tokens", "512", "--out", "p"];
+        ["data", "pack", "a.jsonl", "--model", "base", "--max-length", "200", "--batch-tokens", "2048", "--out", "p"];
     let said = json_of(&scratch, &args);
     assert_eq!(names(&scratch.path("p")), ["README.md", "card.json", "train.parquet"].map(String::from).into());
     scratch.ok(&["data", "convert", "p/train.parquet", "--out", "p.jsonl"]);
@@ -353,7 +353,7 @@ fn rows_are_packed_as_they_would_be_trained_on() {
         let (ids, labels, lengths) =
             (numbers(&batch["input_ids"]), numbers(&batch["labels"]), numbers(&batch["seq_lengths"]));
         assert_eq!((ids.len(), lengths.iter().sum::<i64>() as usize), (labels.len(), ids.len()));
-        assert!(ids.len() <= 512);
+        assert!(ids.len() <= 2048);
         assert!(ids.iter().zip(&labels).all(|(id, label)| *label == -100 || label == id));
         let starts = lengths.iter().scan(0, |at, length| Some(std::mem::replace(at, *at + *length as usize)));
         assert!(starts.into_iter().all(|start| labels[start] == -100), "nothing predicts a first token");
