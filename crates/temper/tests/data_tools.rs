@@ -367,7 +367,7 @@ fn rows_are_packed_as_they_would_be_trained_on() {
     assert_eq!(said["fill_rate"], json!(tokens as f64 / (2048 * batches.len()) as f64));
 
     // The same bytes again.
-    scratch.ok(&[&args[..10], &["--out", "q", "--json"]].concat());
+    scratch.ok(&[&args[..9], &["--out", "q", "--json"]].concat());
     assert!(
         std::fs::read(scratch.path("p/train.parquet")).unwrap()
             == std::fs::read(scratch.path("q/train.parquet")).unwrap()
