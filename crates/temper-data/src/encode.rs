@@ -373,7 +373,11 @@ impl EncodeReport {
         self.rows += 1;
         self.unreadable += 1;
         let place = error.line.map_or(error.file.clone(), |line| format!("{}:{line}", error.file));
-        self.count(Severity::Stop, "unreadable", &error.what, &error.remedy, place);
+        let what = match &error.field {
+            Some(field) => format!("field `{field}`: {}", error.what),
+            None => error.what.clone(),
+        };
+        self.count(Severity::Stop, "unreadable", &what, &error.remedy, place);
     }
 
     fn count(&mut self, severity: Severity, check: &str, what: &str, remedy: &str, place: String) {

@@ -230,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_told_what_it_is_closest_to() {
+        let items = rows(&["Who is there?", LONG]);
+        let mut index = LeakIndex::of_rows(&items);
+        let longer = format!("Think first. {LONG}");
+        let train = rows(&["What is new?", &longer, LONG]);
+        let found: Vec<Option<(String, LeakKind)>> = train
+            .iter()
+            .enumerate()
+            .map(|(at, row)| index.check_row(at, row).map(|(place, kind)| (place.to_owned(), kind)))
+            .collect();
+        let place = "f:2".to_owned();
+        assert_eq!(found, [None, Some((place.clone(), LeakKind::Near(1.0))), Some((place, LeakKind::Exact))]);
+    }
+
+    #[test]
     fn exact_wins_over_near_and_the_earliest_row_over_later_ones() {
         let longer = format!("Think first. {LONG}");
         let found = leaks(&rows(&[&longer, LONG, LONG]), &rows(&[LONG]));

@@ -55,7 +55,7 @@ pub use lengths::{Bin, Lengths};
 pub use near::{Clusters, Duplicate, DuplicateKind, Duplicates, NEAR_THRESHOLD, clusters};
 pub use order::{Shuffle, order};
 pub use pack::{Batching, batches, fill_rate};
-pub use read::{Rows, read};
+pub use read::{RowAndFields, Rows, read};
 pub use removed::{Removed, RemovedExample};
 pub use row::{Row, Step};
 pub use rules::{LanguageRule, LengthRule, LengthUnit};

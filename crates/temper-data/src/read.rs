@@ -60,6 +60,12 @@ pub struct Rows {
     notes: Vec<String>,
 }
 
+/// A row, and its fields as the file has them.
+pub type RowAndFields = (Row, Map<String, Value>);
+
+/// A record, its file as it is shown, and the file's name in ids.
+type Found = (Record, Arc<str>, String);
+
 /// The file that is being read.
 struct Current {
     records: Records,
@@ -124,7 +130,7 @@ impl Rows {
     }
 
     /// The next row, and its fields as the file has them.
-    pub fn next_with_fields(&mut self) -> Option<Result<(Row, Map<String, Value>), DataError>> {
+    pub fn next_with_fields(&mut self) -> Option<Result<RowAndFields, DataError>> {
         self.step(|rows, record, file, name| {
             let fields = record.fields.clone();
             Ok((rows.row(record, file, name)?, fields))
@@ -159,7 +165,7 @@ impl Rows {
     }
 
     /// The next record that `filter` and `skip` keep, with its file.
-    fn record(&mut self) -> Option<Result<(Record, Arc<str>, String), DataError>> {
+    fn record(&mut self) -> Option<Result<Found, DataError>> {
         loop {
             let current = match &mut self.current {
                 Some(current) => current,

@@ -38,7 +38,7 @@ pub enum Command {
     /// Draw the report of a run again
     Report(ReportArgs),
     /// Look at data before training, check it, and make it ready
-    Data(DataArgs),
+    Data(Box<DataArgs>),
     /// Measure the speed of training and sampling beside what the machine can do
     Bench(BenchArgs),
     /// Merge a PEFT adapter (LoRA) into its base model

@@ -230,10 +230,7 @@ fn dialogue(name: &str, row: Fields) -> Result<Parts, DataError> {
 }
 
 fn split(name: &str, mut messages: Vec<Message>, row: Fields) -> Result<Parts, DataError> {
-    let completion = match messages.pop_if(|last| last.is_assistant()) {
-        Some(last) => Some(Completion::of_turns(vec![last])),
-        None => None,
-    };
+    let completion = messages.pop_if(|last| last.is_assistant()).map(|last| Completion::of_turns(vec![last]));
     if messages.is_empty() {
         return Err(row.place.field(
             name,

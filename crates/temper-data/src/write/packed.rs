@@ -255,3 +255,49 @@ fn failed(shown: &str, error: ::parquet::errors::ParquetError) -> DataError {
         other => place.error(format!("cannot write the tokens: {other}"), "Write elsewhere"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_an_error_that_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = PackedFile::create(&folder.path().join("p.parquet"), 64).unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        file.out = ArrowWriter::try_new(BufWriter::new(full), schema(), None).unwrap();
+        let mut window = Window::default();
+        for i in 0..WINDOW as u32 {
+            let ids: Vec<u32> = (0..40).map(|k| i.wrapping_mul(2_654_435_761 + k) >> 8).collect();
+            window.push(&Example { trainable: vec![true; ids.len()], ids, ..Example::default() });
+        }
+        let error = file.write(&window).and_then(|()| file.finish().map(drop)).unwrap_err().to_string();
+        assert!(
+            error.contains("No space left") && error.ends_with("Free space on the disk, or write elsewhere"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_not_learned_has_no_label() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.parquet");
+        let mut file = PackedFile::create(&path, 8).unwrap();
+        let mut window = Window::default();
+        for (ids, learned) in [(vec![5, 6, 7], [true, false, true]), (vec![1, 2, 3], [false, true, true])] {
+            window.push(&Example { ids, trainable: learned.to_vec(), ..Example::default() });
+        }
+        file.write(&window).unwrap();
+        let packed = file.finish().unwrap();
+        assert_eq!((packed.batches, packed.fill_rate), (1, 0.75));
+        let row = crate::Records::open(&path).unwrap().next().unwrap().unwrap().fields;
+        assert_eq!(row["seq_lengths"], serde_json::json!([3, 3]));
+        // Best fit may put either first; nothing predicts the first token of an example.
+        let both = (row["input_ids"].to_string(), row["labels"].to_string());
+        let first = ("[5,6,7,1,2,3]".to_owned(), "[-100,-100,7,-100,2,3]".to_owned());
+        let second = ("[1,2,3,5,6,7]".to_owned(), "[-100,2,3,-100,-100,7]".to_owned());
+        assert!(both == first || both == second, "{both:?}");
+    }
+}

@@ -75,7 +75,7 @@ pub struct DecontaminateArgs {
 /// Rows are kept in a nameless file beside FILE until all are there; in memory are eight bytes of each.
 #[derive(Args)]
 pub struct MixArgs {
-    /// The sources, as NAME=SOURCE or NAME=SOURCE,weight=2,max_rows=1000,max_epochs=3
+    /// The sources, as NAME=SOURCE or NAME=SOURCE,weight=2,max_rows=1000,max_epochs=3,prompt=question,completion=answer
     #[arg(value_name = "NAME=SOURCE", required_unless_present = "recipe", conflicts_with = "recipe")]
     pub parts: Vec<String>,
     /// Take the mixture from this recipe
@@ -87,9 +87,9 @@ pub struct MixArgs {
     /// Override a key of the recipe; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "recipe")]
     pub set: Vec<String>,
-    /// Which columns hold what, in every source; needed only to count tokens
-    #[arg(long, value_name = "ROLE=COLUMN", conflicts_with = "recipe")]
-    pub columns: Vec<String>,
+    /// The columns of the new file; by default raw, and trl with --recipe
+    #[arg(long = "as", value_name = "SHAPE", value_enum)]
+    pub shape: Option<WrittenAs>,
     /// What the weights are shares of
     #[arg(long, value_enum, conflicts_with = "recipe")]
     pub by: Option<MixUnit>,

@@ -18,9 +18,9 @@ const SHOWN: usize = 5;
 
 /// What could not be written as it was.
 #[derive(Default)]
-struct Lost {
+pub struct Lost {
     /// By what is lost, rows that had it.
-    counts: Vec<(&'static str, usize)>,
+    pub counts: Vec<(&'static str, usize)>,
 }
 
 impl Lost {
@@ -113,7 +113,7 @@ fn is_nested(value: &Value) -> bool {
 }
 
 /// Prompt and completion as one list of turns, and the other fields.
-fn messages(row: &Row, lost: &mut Lost) -> Result<Map<String, Value>, DataError> {
+pub fn messages(row: &Row, lost: &mut Lost) -> Result<Map<String, Value>, DataError> {
     let mut turns: Vec<Message> = match &row.prompt {
         Prompt::Chat(dialogue) => dialogue.messages.clone(),
         Prompt::Text(text) if text.is_empty() => {
@@ -136,16 +136,21 @@ fn messages(row: &Row, lost: &mut Lost) -> Result<Map<String, Value>, DataError>
     lost.count("whether the completion is good is left out", row.label.is_some());
     lost.count("the labels of the steps are left out", !row.steps.is_empty());
     lost.count("the sampled token ids of the completion are left out", row.completion_ids.is_some());
+    // What holds the turns, and what only belongs to rows of another shape; a field of the same name that is neither stays.
+    let part = |name: &str| match name {
+        "completion" | "chosen" => row.completion.is_some(),
+        "rejected" => row.rejected.is_some(),
+        "label" => row.label.is_some(),
+        "completions" | "labels" => !row.steps.is_empty(),
+        "completion_ids" => row.completion_ids.is_some(),
+        _ => false,
+    };
     let mut out = Map::new();
     for (name, value) in row.to_json() {
-        match name.as_str() {
-            "prompt" => {
-                out.insert("messages".into(), json!(turns));
-            }
-            "completion" | "chosen" | "rejected" | "label" | "completions" | "labels" | "completion_ids" => {}
-            _ => {
-                out.insert(name, value);
-            }
+        if name == "prompt" {
+            out.insert("messages".into(), json!(turns));
+        } else if !part(&name) {
+            out.insert(name, value);
         }
     }
     Ok(out)
@@ -162,6 +167,7 @@ mod tests {
             prompt: Prompt::user("1 + 1?"),
             completion: Some("2".into()),
             rejected: Some("3".into()),
+            fields: [("label".to_owned(), json!("safe"))].into_iter().collect(),
             ..Row::default()
         };
         let out = Value::Object(messages(&row, &mut lost).unwrap());
@@ -169,6 +175,8 @@ mod tests {
             out["messages"],
             json!([{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}])
         );
+        // A field that only shares its name with a part stays.
+        assert_eq!(out["label"], "safe");
         assert!(out.get("rejected").is_none() && out.get("chosen").is_none() && out.get("prompt").is_none());
         assert_eq!(lost.counts, [("the completion that was not chosen is left out", 1)]);
         let text = Row { completion: Some("once".into()), ..Row::default() };

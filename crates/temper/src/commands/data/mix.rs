@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indexmap::IndexMap;
@@ -14,9 +14,10 @@ use temper_recipe::{Clean, Columns, DataSource, Lab, Location, Mix, MixBy, MixPa
 use temper_run::Sources;
 use temper_text::Tokenizer;
 
+use super::convert::{Lost, messages};
 use super::source::Stream;
 use super::table::{bytes, percent, table};
-use crate::args::{MixArgs, MixEnd, MixUnit};
+use crate::args::{MixArgs, MixEnd, MixUnit, WrittenAs};
 use crate::error::CliError;
 use crate::{commands, interrupt};
 
@@ -52,19 +53,19 @@ pub fn mix(args: &MixArgs) -> Result<ExitCode, CliError> {
         }
     };
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (mut spools, mut notes) = (Vec::new(), Vec::new());
+    // What a recipe says of its sources (a template, a system message) is in the parts of a row, not in its fields.
+    let shape = args.shape.unwrap_or(if args.recipe.is_some() { WrittenAs::Trl } else { WrittenAs::Raw });
+    let (mut spools, mut notes, mut lost) = (Vec::new(), Vec::new(), Lost::default());
     for (name, source) in &plan.sources {
-        let mut spool = Spool::new(folder)?;
-        spool.fill(source, &lab, tokenizer.as_ref(), &args.source_column, name, &mut notes)?;
+        let mut spool = Spool::new(folder, name, &args.source_column)?;
+        spool.fill(source, &lab, tokenizer.as_ref(), shape, &mut lost, &mut notes)?;
         spools.push(spool);
     }
+    notes.extend(lost.counts.iter().map(|(what, rows)| format!("{rows} rows: {what}")));
     let mixture = planned(&plan, &spools, tokenizer.is_some())?;
-    let names: Vec<&String> = plan.sources.keys().collect();
     for pick in mixture.starting_at(0) {
         interrupt::check()?;
-        let mut row = spools[pick.source].row(pick.row as usize)?;
-        row.insert(args.source_column.clone(), Value::from(names[pick.source].as_str()));
-        writer.write(&row)?;
+        writer.write(&spools[pick.source].row(pick.row as usize)?)?;
     }
     let written = writer.finish()?;
     let taken = mixture.summary();
@@ -146,26 +147,25 @@ fn of_arguments(args: &MixArgs) -> Result<Plan, CliError> {
         seed: args.seed.unwrap_or_default(),
         ..Mix::default()
     };
-    let columns = Columns::parse(&args.columns)?;
     let mut sources = IndexMap::new();
     for text in &args.parts {
-        let (name, path, part) = part(text)?;
+        let (name, path, part, columns) = part(text)?;
         if mix.of.insert(name.to_owned(), part).is_some() {
             return Err(CliError::message(format!(
                 "{text}: there is a source `{name}` already. Give each its own name"
             )));
         }
-        sources.insert(name.to_owned(), DataSource::parse(path, &columns, &[])?);
+        sources.insert(name.to_owned(), DataSource::parse(path, &Columns::parse(&columns)?, &[])?);
     }
     Ok(Plan { mix, rows: args.rows, sources, lab: Lab::default(), model: None })
 }
 
-/// `NAME=SOURCE[,weight=…][,max_rows=…][,max_epochs=…]`.
-fn part(text: &str) -> Result<(&str, &str, MixPart), CliError> {
-    let form = "expected NAME=SOURCE, with ,weight=2 or ,max_rows=1000 or ,max_epochs=3 after it";
+/// `NAME=SOURCE[,weight=…][,max_rows=…][,max_epochs=…][,ROLE=COLUMN]…`: name, path, settings and columns.
+fn part(text: &str) -> Result<(&str, &str, MixPart, Vec<&str>), CliError> {
+    let form = "expected NAME=SOURCE, with ,weight=2 or ,max_rows=1000 or ,max_epochs=3 or ,prompt=COLUMN after it";
     let wrong = |what: String| CliError::message(format!("{text}: {what}"));
     let (name, mut path) = text.split_once('=').ok_or_else(|| wrong(form.into()))?;
-    let mut part = MixPart::default();
+    let (mut part, mut columns) = (MixPart::default(), Vec::new());
     while let Some((before, setting)) = path.rsplit_once(',') {
         let Some((key, value)) = setting.split_once('=') else { break };
         let number = || value.parse::<u64>().map_err(|_| wrong(format!("{key}: give a whole number, not {value:?}")));
@@ -176,14 +176,15 @@ fn part(text: &str) -> Result<(&str, &str, MixPart), CliError> {
             }
             "max_rows" => part.max_rows = Some(number()?),
             "max_epochs" => part.max_epochs = Some(number()?),
-            other => return Err(wrong(format!("`{other}` is not a setting of a source; {form}"))),
+            // Whether there is such a role is seen when the columns are read.
+            _ => columns.push(setting),
         }
         path = before;
     }
     if name.is_empty() || path.is_empty() {
         return Err(wrong(form.into()));
     }
-    Ok((name, path, part))
+    Ok((name, path, part, columns))
 }
 
 /// As a run plans it.
@@ -214,21 +215,24 @@ fn planned(plan: &Plan, spools: &[Spool], counted: bool) -> Result<Mixture, CliE
     Mixture::new(&parts, unit, length, plan.mix.seed).map_err(|e| CliError::message(e.to_string()))
 }
 
-/// The rows of a source in a file without a name, so that any of them can be had again.
-struct Spool {
+/// The rows of a source, as they will be written, in a file without a name, so that any of them can be had again.
+struct Spool<'a> {
+    name: &'a str,
+    /// The column that gets the name.
+    column: &'a str,
     file: BufWriter<File>,
     /// Where each row ends.
     ends: Vec<u64>,
     tokens: u64,
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     line: Vec<u8>,
 }
 
-impl Spool {
-    fn new(folder: &Path) -> Result<Self, CliError> {
+impl<'a> Spool<'a> {
+    fn new(folder: &Path, name: &'a str, column: &'a str) -> Result<Self, CliError> {
         let file = tempfile::tempfile_in(folder).map_err(|e| CliError::io(folder, e))?;
         let file = BufWriter::with_capacity(1 << 18, file);
-        Ok(Self { file, ends: Vec::new(), tokens: 0, folder: folder.to_owned(), line: Vec::new() })
+        Ok(Self { name, column, file, ends: Vec::new(), tokens: 0, folder: folder.to_owned(), line: Vec::new() })
     }
 
     fn fill(
@@ -236,8 +240,8 @@ impl Spool {
         source: &DataSource,
         lab: &Sources,
         tokenizer: Option<&Tokenizer>,
-        column: &str,
-        name: &str,
+        shape: WrittenAs,
+        lost: &mut Lost,
         notes: &mut Vec<String>,
     ) -> Result<(), CliError> {
         let chat = tokenizer.is_some_and(Tokenizer::has_chat_template);
@@ -245,40 +249,53 @@ impl Spool {
             Location::Lab(_) => Stream::Lab(lab.rows(source, chat)?.into_iter()),
             _ => Stream::Files(Box::new(temper_data::Rows::open(source, chat)?)),
         };
-        let mut batch: Vec<Row> = Vec::new();
-        loop {
-            interrupt::check()?;
-            // Rows need a shape only where their tokens are counted.
-            let fields = match tokenizer {
-                None => rows.next_fields(),
-                Some(_) => rows.next_with_fields().map(|item| {
-                    item.map(|(row, fields)| {
-                        batch.push(row);
-                        fields
-                    })
-                }),
-            };
-            if let (Some(tokenizer), true) = (tokenizer, batch.len() == BATCH || fields.is_none()) {
-                let counts = batch.par_iter().map(|row| tokens(tokenizer, row)).collect::<Result<Vec<u64>, _>>()?;
-                self.tokens += counts.iter().sum::<u64>();
-                batch.clear();
+        if let (None, WrittenAs::Raw) = (tokenizer, shape) {
+            // Rows that nothing is made of need no shape.
+            while let Some(fields) = rows.next_fields() {
+                interrupt::check()?;
+                self.push(fields?)?;
             }
-            let Some(fields) = fields else { break };
-            self.push(&fields?, column, name)?;
+        } else {
+            let mut batch: Vec<Row> = Vec::with_capacity(BATCH);
+            while let Some(item) = rows.next_with_fields() {
+                interrupt::check()?;
+                let (row, fields) = item?;
+                self.push(match shape {
+                    WrittenAs::Raw => fields,
+                    WrittenAs::Trl => row.to_json(),
+                    WrittenAs::Messages => messages(&row, lost)?,
+                })?;
+                batch.push(row);
+                if batch.len() == BATCH {
+                    self.count(tokenizer, &mut batch)?;
+                }
+            }
+            self.count(tokenizer, &mut batch)?;
         }
         notes.extend(rows.notes().iter().cloned());
         self.file.flush().map_err(|e| CliError::io(&self.folder, e))
     }
 
-    fn push(&mut self, fields: &Map<String, Value>, column: &str, name: &str) -> Result<(), CliError> {
-        if fields.contains_key(column) {
+    fn count(&mut self, tokenizer: Option<&Tokenizer>, batch: &mut Vec<Row>) -> Result<(), CliError> {
+        if let Some(tokenizer) = tokenizer {
+            let counts = batch.par_iter().map(|row| tokens(tokenizer, row)).collect::<Result<Vec<u64>, _>>()?;
+            self.tokens += counts.iter().sum::<u64>();
+        }
+        batch.clear();
+        Ok(())
+    }
+
+    fn push(&mut self, mut fields: Map<String, Value>) -> Result<(), CliError> {
+        if fields.insert(self.column.to_owned(), Value::from(self.name)).is_some() {
             return Err(CliError::message(format!(
-                "row {} of `{name}` has a field `{column}`, which would be lost. Choose another name with --source-column",
-                self.ends.len() + 1
+                "row {} of `{}` has a field `{}`, which would be lost. Choose another name with --source-column",
+                self.ends.len() + 1,
+                self.name,
+                self.column
             )));
         }
         self.line.clear();
-        serde_json::to_writer(&mut self.line, fields)
+        serde_json::to_writer(&mut self.line, &fields)
             .map_err(|e| CliError::message(format!("a row cannot be turned into JSON: {e}")))?;
         self.file.write_all(&self.line).map_err(|e| CliError::io(&self.folder, e))?;
         self.ends.push(self.ends.last().copied().unwrap_or(0) + self.line.len() as u64);
@@ -309,14 +326,13 @@ mod tests {
 
     #[test]
     fn a_source_is_read_with_its_settings() {
-        let (name, path, settings) = part("a=x,y.jsonl,weight=2.5,max_rows=10").unwrap();
-        assert_eq!((name, path), ("a", "x,y.jsonl"));
+        let (name, path, settings, columns) = part("a=x,y.jsonl,weight=2.5,prompt=question,max_rows=10").unwrap();
+        assert_eq!((name, path, columns), ("a", "x,y.jsonl", vec!["prompt=question"]));
         assert_eq!((settings.weight, settings.max_rows, settings.max_epochs), (Some(2.5), Some(10), None));
-        let (_, path, _) = part("a=d/{b,c}.jsonl").unwrap();
+        let (_, path, _, _) = part("a=d/{b,c}.jsonl").unwrap();
         assert_eq!(path, "d/{b,c}.jsonl");
         let error = |text: &str| part(text).err().unwrap().to_string();
         assert!(error("x.jsonl").contains("NAME=SOURCE"));
-        assert!(error("a=x,wieght=2").contains("wieght"));
         assert!(error("a=x,max_rows=-1").contains("whole number"));
     }
 }

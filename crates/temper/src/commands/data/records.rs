@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use temper_data::{CardFile, DataCard, DataError, Row, licence_beside};
+use temper_data::{CardFile, DataCard, DataError, RowAndFields, licence_beside};
 
 use super::source::{Source, Stream};
 use crate::error::CliError;
@@ -18,7 +18,7 @@ impl Stream {
     }
 
     /// The next row, and its fields as the file has them; of the lab, in TRL's columns.
-    pub fn next_with_fields(&mut self) -> Option<Result<(Row, Map<String, Value>), DataError>> {
+    pub fn next_with_fields(&mut self) -> Option<Result<RowAndFields, DataError>> {
         match self {
             Self::Lab(rows) => rows.next().map(|row| {
                 let fields = row.to_json();

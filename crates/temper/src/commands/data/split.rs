@@ -68,8 +68,10 @@ pub fn split(args: &SplitArgs) -> Result<ExitCode, CliError> {
     let crossed = leaks.as_ref().is_some_and(|leaks| !leaks.is_empty());
     let code = if crossed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     if args.source.json {
-        let strata: BTreeMap<&str, Value> =
-            strata.iter().map(|(name, [train, held])| (*name, json!({"train": train, "held_out": held}))).collect();
+        let strata: BTreeMap<String, Value> = strata
+            .iter()
+            .map(|(name, [train, held])| (plain(name), json!({"train": train, "held_out": held})))
+            .collect();
         commands::print_json(&json!({
             "source": source.name, "seed": args.seed, "train": {"file": files[0], "rows": counts[0]},
             "held_out": {"file": files[1], "rows": counts[1]}, "strata": strata,
@@ -92,7 +94,7 @@ pub fn split(args: &SplitArgs) -> Result<ExitCode, CliError> {
     if !strata.is_empty() {
         let line = |(name, [train, held]): (&&str, &[usize; 2])| {
             let share = *held as f64 / (train + held).max(1) as f64;
-            vec![(*name).to_owned(), train.to_string(), held.to_string(), percent(share)]
+            vec![plain(name), train.to_string(), held.to_string(), percent(share)]
         };
         out += "\n";
         out +=
@@ -239,6 +241,11 @@ fn crossing(source: &Source, splitter: &Splitter, sides: &Sides) -> Result<Vec<L
         index.check_row(position, &row);
     }
     Ok(index.finish())
+}
+
+/// A stratum's name without the quotes that a text has as JSON.
+fn plain(name: &str) -> String {
+    serde_json::from_str::<String>(name).unwrap_or_else(|_| name.to_owned())
 }
 
 fn by_stratum(sides: &Sides) -> BTreeMap<&str, [usize; 2]> {
