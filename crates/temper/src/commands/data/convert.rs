@@ -63,7 +63,7 @@ pub fn convert(args: &ConvertArgs) -> Result<ExitCode, CliError> {
     }
     let written = writer.finish()?;
     let code = if skipped > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-    let read = size(&files);
+    let read = size(&source, &files);
     if args.source.json {
         let lost: Map<String, Value> = lost.counts.iter().map(|(what, rows)| ((*what).into(), json!(rows))).collect();
         commands::print_json(&json!({
@@ -74,9 +74,9 @@ pub fn convert(args: &ConvertArgs) -> Result<ExitCode, CliError> {
         return Ok(code);
     }
     let mut out = format!(
-        "{} rows, {} read, {} written: {}\n",
+        "{} rows, {}{} written: {}\n",
         written.rows,
-        bytes(read),
+        read.map_or(String::new(), |read| format!("{} read, ", bytes(read))),
         bytes(written.bytes),
         args.out.display()
     );

@@ -63,7 +63,7 @@ pub fn pack(args: &PackArgs) -> Result<ExitCode, CliError> {
     write_text(&args.out.join("card.json"), &json_text(&card)?)?;
 
     let seconds = begun.elapsed().as_secs_f64();
-    let (read, peak) = (records::size(&files), peak_memory_bytes());
+    let (read, peak) = (records::size(&source, &files), peak_memory_bytes());
     let findings: Vec<Finding> = about.into_iter().chain(report.findings()).collect();
     if args.source.json {
         commands::print_json(&json!({
@@ -71,7 +71,7 @@ pub fn pack(args: &PackArgs) -> Result<ExitCode, CliError> {
             "tokens": report.tokens, "targets": report.targets, "batches": packed.batches, "batch_tokens": limit,
             "fill_rate": packed.fill_rate, "cut": report.cut, "dropped": report.dropped, "digest": packed.digest,
             "bytes_in": read, "bytes_out": packed.bytes, "seconds": seconds,
-            "rows_per_second": report.rows as f64 / seconds, "bytes_per_second": read as f64 / seconds,
+            "rows_per_second": report.rows as f64 / seconds, "bytes_per_second": read.map(|read| read as f64 / seconds),
             "peak_memory_bytes": peak, "findings": findings,
         }))?;
         return Ok(ExitCode::SUCCESS);
@@ -88,9 +88,9 @@ pub fn pack(args: &PackArgs) -> Result<ExitCode, CliError> {
         bytes(packed.bytes),
     );
     out += &format!(
-        "{seconds:.1} s: {:.0} rows/s, {:.1} MB/s, {:.0} tokens/s, peak memory {}\n",
+        "{seconds:.1} s: {:.0} rows/s, {}{:.0} tokens/s, peak memory {}\n",
         report.rows as f64 / seconds,
-        read as f64 / 1e6 / seconds,
+        read.map_or(String::new(), |read| format!("{:.1} MB/s, ", read as f64 / 1e6 / seconds)),
         report.tokens as f64 / seconds,
         bytes(peak)
     );

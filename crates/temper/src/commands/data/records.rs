@@ -37,9 +37,10 @@ impl Stream {
     }
 }
 
-/// The size of files in bytes, as far as it can be told.
-pub fn size(files: &[PathBuf]) -> u64 {
-    files.iter().filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum()
+/// The size in bytes of the files that a source reads to their end; `None` where it takes only some of the rows.
+pub fn size(source: &Source, files: &[PathBuf]) -> Option<u64> {
+    let whole = source.source.rows.is_none() && !files.is_empty();
+    whole.then(|| files.iter().filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum())
 }
 
 /// The data card of a source before its rows are counted: its files with digests, and the licence.
