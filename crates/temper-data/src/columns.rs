@@ -112,7 +112,9 @@ mod tests {
     fn columns_are_counted_with_types_and_values() {
         let mut columns = Columns::default();
         for i in 0..100 {
-            let row = json!({"id": i, "kind": (["a", "b", "b"][i % 3]), "text": format!("text {i}"), "odd": null, "n": if i == 5 { json!("x") } else { json!(i % 2) }});
+            let kind = ["a", "b", "b"][i % 3];
+            let n = if i == 5 { json!("x") } else { json!(i % 2) };
+            let row = json!({"id": i, "kind": kind, "text": format!("text {i}"), "odd": null, "n": n});
             columns.add(row.as_object().unwrap());
         }
         columns.add(json!({"list": [1], "long": "x".repeat(60)}).as_object().unwrap());
@@ -129,7 +131,7 @@ mod tests {
     fn rows_with_keys_of_their_own_take_bounded_memory() {
         let mut columns = Columns::default();
         for i in 0..1000 {
-            columns.add(json!({format!("k{i}"): 1}).as_object().unwrap());
+            columns.add(&Map::from_iter([(format!("k{i}"), json!(1))]));
         }
         assert!(columns.more && columns.finish().len() == COLUMNS);
     }

@@ -329,7 +329,8 @@ mod tests {
         assert_eq!((stats.turns.min, stats.turns.max, stats.characters.completion.max), (2, 2, 10));
         assert_eq!(stats.duplicate_rows.exact, 1);
         assert_eq!(stats.duplicate_prompts.map(|found| found.exact), Some(2));
-        assert_eq!((stats.languages_of, stats.languages["en"]), (4, 4));
+        // Of so few words the language is a guess; that each text has one is not.
+        assert_eq!((stats.languages_of, stats.languages.values().sum::<usize>()), (4, 4));
         assert!(stats.tokens.is_none());
     }
 
