@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn keys_are_set_as_in_a_recipe() {
-        let source = parse(&["rows=5", "filter.lang=en", "template=Q: {question}", "clean.min_chars=3"]).unwrap();
+        let source = parse(&["rows=5", "filter.lang=en", "template='Q: {question}'", "clean.min_chars=3"]).unwrap();
         assert_eq!((source.path.as_str(), source.rows, source.clean.min_chars), ("f.jsonl", Some(5), Some(3)));
         assert_eq!(source.columns.prompt.as_deref(), Some("question"));
         assert_eq!((source.filter["lang"].as_str(), source.template.as_deref()), (Some("en"), Some("Q: {question}")));
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_of_the_source_alone() {
         let e = parse(&["rows=no"]).unwrap_err();
-        assert_eq!(e, "--set rows=no: rows: expected a whole number or null, found the text `no`");
+        assert_eq!(e, "--set rows=no: rows: expected a whole number or null, found `false`");
         let e = parse(&["sytem=Be brief."]).unwrap_err();
         assert!(e.contains("sytem") && e.contains("did you mean `system`") && !e.contains("data.source"), "{e}");
         let e = parse(&["rows"]).unwrap_err();

@@ -160,10 +160,10 @@ impl Lines {
         if self.column == 0 {
             return;
         }
-        let blank = self.options.ids && !self.options.look.colour;
-        self.out.push_str(&format!("  {}\n", if blank { self.upper.trim_end() } else { &self.upper }));
+        self.out.push_str(&format!("  {}\n", if self.options.ids { self.upper.trim_end() } else { &self.upper }));
         if self.options.ids {
-            self.out.push_str(&format!("  {}\n", self.lower.trim_end()));
+            self.out.push_str(format!("  {}", self.lower.trim_end()).trim_end());
+            self.out.push('\n');
         }
         self.upper.clear();
         self.lower.clear();

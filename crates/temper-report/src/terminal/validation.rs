@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_verdict_counts() {
-        assert_eq!((example().stops(), example().warnings()), (2, 2));
+        assert_eq!((example().stops(), example().warnings()), (2, 3));
         let look = Look::plain(80);
         assert_eq!(render_verdict(0, 0, look), "✓ Nothing stops a run.\n");
         assert_eq!(render_verdict(2, 1, look), "✗ A run would stop: 2 checks fail; 1 warning.\n");
