@@ -375,8 +375,8 @@ impl Entry {
     fn raw(&self) -> Result<Raw<'_>, DataError> {
         Ok(match (&self.held, &self.found) {
             (Some(rows), _) => Raw::Held(rows.iter()),
-            (None, Some(found)) => Raw::Files(Rows::of_hub(&self.source, found, self.chat)?),
-            (None, None) => Raw::Files(Rows::open(&self.source, self.chat)?),
+            (None, Some(found)) => Raw::Files(Box::new(Rows::of_hub(&self.source, found, self.chat)?)),
+            (None, None) => Raw::Files(Box::new(Rows::open(&self.source, self.chat)?)),
         })
     }
 
@@ -407,7 +407,7 @@ impl Entry {
 /// Rows as the source gives them.
 enum Raw<'a> {
     Held(std::slice::Iter<'a, Row>),
-    Files(Rows),
+    Files(Box<Rows>),
 }
 
 impl Raw<'_> {

@@ -89,8 +89,7 @@ fn the_sides_of_a_split_have_no_row_in_common_and_keep_clusters_whole() {
     let twin = |i: usize| {
         let mut row = row(i / 2);
         row["id"] = json!(format!("r{i}"));
-        row["prompt"] =
-            json!(format!("{} {}", row["prompt"].as_str().unwrap(), if i % 2 == 0 { "" } else { "Say it." }));
+        row["prompt"] = json!(format!("{} {}", row["prompt"].as_str().unwrap(), ["", "Say it."][i % 2]));
         row
     };
     let path = write(dir.path(), "all.jsonl", (0..200).map(twin));
