@@ -14,7 +14,7 @@ use temper_data::{
     CardFile, Cleaned, Cleaner, DataCard, DataError, EncodeReport, Encoding, EvalIndex, Firewall, LeakIndex, Row, Rows,
     TokenWriter, Tokens,
 };
-use temper_recipe::{DataSource, Location, Mix, MixBy, MixUntil, Side};
+use temper_recipe::{Check, DataSource, Location, Mix, MixBy, MixUntil, Side};
 use temper_text::Tokenizer;
 
 use crate::error::RunError;
@@ -113,6 +113,12 @@ impl Dataset {
         self.parts.iter().map(|part| part.count).sum()
     }
 
+    /// Checks that warn instead of stopping, of the source and the entries that it mixes.
+    pub fn allow(&self) -> Vec<Check> {
+        let parts = self.parts.iter().flat_map(|part| &part.source.allow);
+        self.card.source.allow.iter().chain(parts).copied().collect()
+    }
+
     /// All rows in memory; of a mixture as many and in the order that it says. `tokenizer` counts a mixture's tokens.
     ///
     /// # Errors
@@ -157,7 +163,7 @@ impl Dataset {
     /// What a check found that stops a run; as [`hold`](Self::hold).
     pub fn encode(&mut self, encoding: &Encoding, folder: &Path) -> Result<(Tokens, EncodeReport), RunError> {
         let mut allow = encoding.allow.to_vec();
-        allow.extend(self.parts.iter().flat_map(|part| part.source.allow.iter().copied()));
+        allow.extend(self.allow());
         let encoding = Encoding { allow: &allow, ..encoding.clone() };
         let (mut writer, mut report) = (TokenWriter::new(folder), EncodeReport::default());
         // For each entry its rows' examples, and its tokens.

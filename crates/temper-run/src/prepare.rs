@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use temper_data::{CardEncoding, DataCard, Row, Severity, Tokens};
+use temper_data::{CardEncoding, DataCard, EncodeReport, Encoding, Row, Severity, Tokens};
 use temper_engine::{ModelConfig, Precision};
-use temper_recipe::{Recipe, Sft, Stage, StageData, Suite};
+use temper_recipe::{Check, LongRows, LossOn, Recipe, Sft, Stage, StageData, Suite};
 use temper_score::Scorer;
 use temper_text::Tokenizer;
 use temper_train::Demand;
@@ -141,7 +141,9 @@ impl Prepared {
 
     fn hold(&mut self, name: &str, tokenizer: &Tokenizer) -> Result<(), RunError> {
         if let (Some(dataset), false) = (self.data.get_mut(name), self.rows.contains_key(name)) {
-            self.rows.insert(name.to_owned(), dataset.hold(tokenizer)?);
+            let rows = dataset.hold(tokenizer)?;
+            check_prompts(name, &rows, tokenizer, &dataset.allow())?;
+            self.rows.insert(name.to_owned(), rows);
         }
         Ok(())
     }
@@ -220,6 +222,21 @@ impl Prepared {
     /// The examples of an `sft` stage on the source `name`.
     pub fn encoded(&self, name: &str, spec: &Sft) -> Option<&Encoded> {
         self.encoded.get(&encoding_key(name, spec))
+    }
+}
+
+/// Refuses prompts that a check stops, as a stage that samples from them will see them.
+fn check_prompts(name: &str, rows: &[Row], tokenizer: &Tokenizer, allow: &[Check]) -> Result<(), RunError> {
+    let (loss_on, long_rows) = (LossOn::default(), LongRows::default());
+    let encoding = Encoding { tokenizer, loss_on, max_length: None, long_rows, vocab_size: None, allow };
+    let mut report = EncodeReport::default();
+    for row in rows {
+        let asked = Row { file: row.file.clone(), line: row.line, prompt: row.prompt.clone(), ..Row::default() };
+        report.add(&asked, &encoding.row_or_prompt(&asked), allow);
+    }
+    match report.findings().first().filter(|finding| finding.severity == Severity::Stop) {
+        Some(finding) => Err(RunError::Other(format!("data.{name}: {finding}"))),
+        None => Ok(()),
     }
 }
 
