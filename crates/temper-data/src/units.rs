@@ -44,8 +44,17 @@ impl Units {
         let text = text.to_lowercase();
         let mut units = Vec::new();
         let mut start = None;
+        let mut before = ' ';
         for (at, c) in text.char_indices() {
-            let class = Class::of(c);
+            let mut class = Class::of(c);
+            // The hyphen of a compound is no sign of calculation.
+            if matches!(c, '-' | '\u{2010}' | '\u{2011}')
+                && before.is_alphabetic()
+                && text[at + c.len_utf8()..].chars().next().is_some_and(char::is_alphabetic)
+            {
+                class = Class::Nothing;
+            }
+            before = c;
             if class != Class::Letter
                 && let Some(from) = start.take()
             {
@@ -226,6 +235,10 @@ mod tests {
     #[test]
     fn units_are_words_signs_and_characters() {
         assert_eq!(spelt("What IS 3+4, then?"), ["what", "is", "3", "+", "4", "then"]);
+        assert_eq!(
+            spelt("Step-by-step: 3-x, x-3, a - b"),
+            ["step", "by", "step", "3", "-", "x", "x", "-", "3", "a", "-", "b"]
+        );
         assert_eq!(spelt("它值 $5。OK"), ["它", "值", "$", "5", "ok"]);
         assert_eq!(spelt("リンゴは3個"), ["リ", "ン", "ゴ", "は", "3", "個"]);
         assert_eq!(spelt("มี12ลูก"), ["ม", "ี", "12", "ล", "ู", "ก"]);

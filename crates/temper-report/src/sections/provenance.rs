@@ -58,22 +58,22 @@ fn data(page: &Page) -> Option<El> {
     if page.run.data.is_empty() {
         return None;
     }
-    let head =
-        ["Training data", "From", "Licence", "Rows", "Left out", "Suite items nearly in it", "Tokens learned", "Card"];
+    let head = ["Training data", "From", "Licence", "Rows", "Left out", "Near items", "Learned tokens"];
     let head = el("tr").all(head.map(|title| el("th").attr("scope", "col").text(title)));
     let rows = page.run.data.iter().map(|data| {
         let near: usize = data.near_items.values().sum();
         let learned: Vec<String> = data.learned.iter().map(|tokens| number::grouped(*tokens as f64)).collect();
-        let number = |text: String| el("td").class("number").text(text);
+        // Where the licence stands is in the card.
+        let licence = data.licence.as_deref().map_or("not stated", |text| text.split(" (").next().unwrap_or(text));
+        let cell = |text: String| el("td").text(text);
         el("tr")
-            .add(el("th").attr("scope", "row").text(&data.name))
+            .add(el("th").attr("scope", "row").add(el("a").attr("href", href(&data.card)).text(&data.name)))
             .add(el("td").text(&data.whence))
-            .add(el("td").text(data.licence.as_deref().unwrap_or("not stated")))
-            .add(number(number::grouped(data.rows as f64)))
-            .add(number(number::grouped(data.removed as f64)))
-            .add(number(number::grouped(near as f64)))
-            .add(number(if learned.is_empty() { "–".into() } else { learned.join(", ") }))
-            .add(el("td").class("links").add(el("a").attr("href", href(&data.card)).text("data card")))
+            .add(el("td").text(licence))
+            .add(cell(number::grouped(data.rows as f64)))
+            .add(cell(number::grouped(data.removed as f64)))
+            .add(cell(number::grouped(near as f64)))
+            .add(cell(if learned.is_empty() { number::MISSING.into() } else { learned.join(", ") }))
     });
     let table = el("table").class("sources").add(el("thead").add(head)).add(el("tbody").all(rows));
     Some(cell::scroll("Training data", table))
