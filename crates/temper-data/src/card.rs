@@ -108,6 +108,9 @@ pub struct CardEncoding {
 impl Firewall {
     /// Counts the leaks into a suite of `items` items.
     pub fn of(suite: &str, items: usize, leaks: &[Leak]) -> Self {
+        // The worst first.
+        let mut examples: Vec<&Leak> = leaks.iter().collect();
+        examples.sort_by_key(|leak| leak.kind != LeakKind::Exact);
         let count = |is: fn(&LeakKind) -> bool| leaks.iter().filter(|leak| is(&leak.kind)).count();
         Self {
             suite: suite.to_owned(),
@@ -115,7 +118,7 @@ impl Firewall {
             exact: count(|kind| matches!(kind, LeakKind::Exact)),
             near: count(|kind| matches!(kind, LeakKind::Near(_))),
             edited: count(|kind| matches!(kind, LeakKind::Edited(_))),
-            examples: leaks.iter().take(3).map(|l| (l.held_out_place.clone(), l.train_place.clone())).collect(),
+            examples: examples.iter().take(3).map(|l| (l.held_out_place.clone(), l.train_place.clone())).collect(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::units::compared;
 use crate::{
-    DataError, Duplicate, DuplicateKind, Duplicates, EvalIndex, Hit, LanguageRule, LengthRule, LengthUnit, Overlap,
-    Overlaps, R1_NGRAM, Removed, Row, SettingError,
+    Duplicate, DuplicateKind, Duplicates, EvalIndex, Hit, LanguageRule, LengthRule, LengthUnit, Overlap, Overlaps,
+    R1_NGRAM, Removed, Row, SettingError,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -186,26 +186,6 @@ pub(crate) fn whole(row: &Row) -> String {
 fn judged_language(row: &Row) -> String {
     let said = row.said();
     if said.is_empty() { row.prompt.request().to_owned() } else { said }
-}
-
-/// Rows of a stream after cleaning, batch by batch.
-///
-/// # Errors
-/// A row that cannot be read; what `take` returns.
-pub fn clean_each<E: From<DataError>>(
-    rows: impl Iterator<Item = Result<Row, DataError>>,
-    mut cleaner: Cleaner,
-    mut take: impl FnMut(Row) -> Result<(), E>,
-) -> Result<Cleaned, E> {
-    const BATCH: usize = 512;
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let batch = rows.by_ref().take(BATCH).collect::<Result<Vec<Row>, DataError>>()?;
-        for row in cleaner.keep(batch) {
-            take(row)?;
-        }
-    }
-    Ok(cleaner.finish())
 }
 
 #[cfg(test)]

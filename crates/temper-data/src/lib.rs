@@ -41,7 +41,7 @@ mod view;
 mod write;
 
 pub use card::{CardEncoding, CardFile, DataCard, Firewall, licence_beside};
-pub use clean::{Cleaned, Cleaner, clean_each, eval_index};
+pub use clean::{Cleaned, Cleaner, eval_index};
 pub use columns::Column;
 pub use decontaminate::{EvalIndex, Hit, Overlap, OverlapExample, Overlaps, R1_NGRAM};
 pub use encode::{

@@ -12,7 +12,7 @@ use crate::{Check, Clean, HubPath, Mix, Part, RecipeError, Shape};
 
 /// Rows from the lab, a file, a folder, the hub, or a mixture of other sources. One of `path` and `mix` is needed.
 ///
-/// The steps are taken in this order: `filter`, `skip`, `rows`, `clean`, `part`.
+/// The steps are taken in this order: `filter`, `skip`, `rows`, `part`, `clean`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSource {
@@ -46,7 +46,7 @@ pub struct DataSource {
     pub chat_template_kwargs: IndexMap<String, Value>,
     /// Rows to leave out, each counted.
     pub clean: Clean,
-    /// One side of a split of the rows, made after `clean`.
+    /// One side of a split of the rows, made before `clean`.
     pub part: Option<Part>,
     /// Checks of the tokenised rows that warn instead of stopping the run.
     pub allow: Vec<Check>,

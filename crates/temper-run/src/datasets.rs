@@ -119,18 +119,30 @@ impl Dataset {
         self.card.source.allow.iter().chain(parts).copied().collect()
     }
 
+    /// The rows that stay, of all entries one after another.
+    ///
+    /// # Errors
+    /// A file that changed since it was read.
+    pub fn rows(&self) -> Result<Vec<Row>, RunError> {
+        let mut out = Vec::with_capacity(self.count());
+        for part in &self.parts {
+            out.extend(part.rows()?.collect::<Result<Vec<Row>, DataError>>()?);
+        }
+        Ok(out)
+    }
+
     /// All rows in memory; of a mixture as many and in the order that it says. `tokenizer` counts a mixture's tokens.
     ///
     /// # Errors
     /// A file that changed since it was read; a mixture that cannot be made.
     pub fn hold(&mut self, tokenizer: &Tokenizer) -> Result<Vec<Row>, RunError> {
+        let Some(mix) = self.mix.clone() else {
+            return self.rows();
+        };
         let mut held = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             held.push(part.rows()?.collect::<Result<Vec<Row>, DataError>>()?);
         }
-        let Some(mix) = self.mix.clone() else {
-            return Ok(held.into_iter().flatten().collect());
-        };
         let tokens = |rows: &Vec<Row>| -> Result<u64, RunError> {
             let mut sum = 0;
             for row in rows {
@@ -254,7 +266,7 @@ impl Entry {
         chat: bool,
     ) -> Result<Self, RunError> {
         let held = match source.location()? {
-            Location::Lab(_) => Some(sources.rows(source, chat)?),
+            Location::Lab(_) => Some(sources.given(source, chat)?),
             Location::File(_) | Location::Hub(_) => None,
         };
         let found = sources.hub(source)?;

@@ -108,6 +108,15 @@ impl Prepared {
         self.rows.clear();
         self.encoded.clear();
         self.data.values_mut().for_each(|dataset| dataset.card.encodings.clear());
+        let allow: Vec<Check> = self.data.values().flat_map(Dataset::allow).collect();
+        for finding in temper_data::tokenizer_findings(tokenizer, tokenizer.has_chat_template(), &allow) {
+            let said = format!("{}: {finding}", recipe.model.path);
+            match finding.severity {
+                Severity::Stop => return Err(RunError::Other(said)),
+                Severity::Warning if !self.notes.contains(&said) => self.notes.push(said),
+                Severity::Warning | Severity::Note => {}
+            }
+        }
         let scratch = scratch(&recipe.out);
         for stage in recipe.arms.values().flat_map(|arm| &arm.stages) {
             if let Stage::Reject(reject) = stage {
@@ -122,15 +131,7 @@ impl Prepared {
             };
             let key = encoding_key(name, spec);
             let Some(dataset) = self.data.get_mut(name).filter(|_| !self.encoded.contains_key(&key)) else { continue };
-            let allow = recipe.data.get(name).map_or(&[][..], |source| &source.allow);
-            for finding in temper_data::tokenizer_findings(tokenizer, tokenizer.has_chat_template(), allow) {
-                match finding.severity {
-                    Severity::Stop => return Err(RunError::Other(format!("{}: {finding}", recipe.model.path))),
-                    Severity::Warning => self.notes.push(finding.to_string()),
-                    Severity::Note => {}
-                }
-            }
-            let encoding = temper_train::sft_encoding(spec, config, tokenizer, allow);
+            let encoding = temper_train::sft_encoding(spec, config, tokenizer, &[]);
             let (tokens, report) = dataset.encode(&encoding, &scratch)?;
             let settings = format!("loss_on {}, max_length {}", spec.loss_on.name(), encoding.max_length.unwrap_or(0));
             dataset.card.encodings.push(CardEncoding::of(settings, &report, tokens.digest()));

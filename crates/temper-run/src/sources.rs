@@ -2,11 +2,13 @@
 
 use std::cell::{OnceCell, RefCell};
 
+use indexmap::IndexMap;
 use temper_data::Row;
 use temper_data::hub::{self, HubFiles};
 use temper_lab::World;
-use temper_recipe::{Columns, DataSource, Lab, Location};
+use temper_recipe::{Clean, Columns, DataSource, Lab, Location};
 
+use crate::datasets::{Dataset, HeldOut};
 use crate::error::RunError;
 
 /// Reads data sources. Builds the lab's world once, when the first `lab:` name is asked for.
@@ -46,12 +48,26 @@ impl Sources {
         Ok(Some(found))
     }
 
-    /// The rows of a source: filtered, skipped, capped. `chat`: whether plain prompts become dialogues where the source
+    /// The rows of a source, after everything that it says of them: `filter`, `skip`, `rows`, `part`, `clean`. `chat`: whether
+    /// plain prompts become dialogues where the source does not say; true when the model has a chat template.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn rows(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
+        if source.part.is_none() && source.clean == Clean::default() {
+            return self.given(source, chat);
+        }
+        let name = source.path.clone();
+        let all = IndexMap::from([(name.clone(), source.clone())]);
+        Dataset::read(&name, &all, self, &HeldOut::new(Vec::new()), chat)?.rows()
+    }
+
+    /// The rows of a source before `part` and `clean`: filtered, skipped, capped. `chat`: whether plain prompts become dialogues where the source
     /// does not say; true when the model has a chat template.
     ///
     /// # Errors
     /// Unknown lab name, missing file, a row that is not what was promised; a source without any row.
-    pub fn rows(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
+    pub fn given(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
         let rows = match source.location()? {
             Location::Lab(name) => {
                 refuse_file_keys(source)?;

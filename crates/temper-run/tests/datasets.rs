@@ -104,6 +104,11 @@ fn the_sides_of_a_split_have_no_row_in_common_and_keep_clusters_whole() {
             set.hold(&tokenizer).unwrap()
         };
         let (train, held) = (side("train"), side("held_out"));
+        // A suite reads the same side.
+        let mut part = json!({"take": "held_out", "held_out": 0.2, "seed": 3});
+        part.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let suite = data(json!({"d": {"path": path, "part": part, "clean": {"similarity": 0.6}}}));
+        assert_eq!(ids(&sources.rows(&suite["d"], true).unwrap()), ids(&held));
         assert_eq!((ids(&train).is_disjoint(&ids(&held)), train.len() + held.len()), (true, 200), "{more}");
         assert!((25..=55).contains(&held.len()), "{more}: {}", held.len());
         let number = |row: &Row| row.id[1..].parse::<usize>().unwrap() / 2;

@@ -113,7 +113,7 @@ impl Source {
     /// The rows, one by one.
     pub fn rows(&self) -> Result<Stream, CliError> {
         Ok(match self.source.location()? {
-            Location::Lab(_) => Stream::Lab(self.sources.rows(&self.source, self.chat())?.into_iter()),
+            Location::Lab(_) => Stream::Lab(self.sources.given(&self.source, self.chat())?.into_iter()),
             _ => Stream::Files(Box::new(Rows::open(&self.source, self.chat())?)),
         })
     }
