@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use temper_recipe::Reducer;
 use temper_score::{Better, Score, Scorer};
 
 use crate::sampled::Sampled;
@@ -59,7 +60,10 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
         metric: metric.name.clone(),
         title: metric.title.clone(),
         better: metric.better,
+        reducer: Reducer::Mean,
+        slice: None,
         n: values.len(),
+        clusters: None,
         value,
         low,
         high,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use temper_recipe::Reducer;
 use temper_score::{Better, Score};
 
 /// One completion of one item, with everything that was said about it. One line of an item log.
@@ -29,6 +30,18 @@ pub struct ItemRecord {
     pub finish: String,
     /// Score by metric.
     pub scores: BTreeMap<String, Score>,
+    /// What a scorer took out of the completion to judge it, by metric, where it did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
+    /// Why a score is what it is, by metric, where the scorer says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub explanations: BTreeMap<String, String>,
+    /// Value of each of the suite's slices that the item has one of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, String>,
+    /// The cluster that the item belongs to; `None` where it stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// What is worth counting beside the scores: `no_close_tag`, and a scorer's own tags as `scorer:tag`, such as
     /// `accuracy:no_box`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,8 +78,17 @@ pub struct Measurement {
     pub title: String,
     /// The good direction.
     pub better: Better,
+    /// How the repeats of an item became its value.
+    #[serde(default)]
+    pub reducer: Reducer,
+    /// The slice (name, value) that the items are from; `None` for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<(String, String)>,
     /// Items with a value.
     pub n: usize,
+    /// Clusters that these items form; `None` where every item stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<usize>,
     /// Mean over the items; not a number (`null` in JSON) when no item has a value.
     #[serde(with = "crate::nullable")]
     pub value: f64,

@@ -264,7 +264,7 @@ fn score_batch(
         texts.iter().map(|(row, _, text)| Sample::new(row, &text.text, text.tokens, text.finish == LENGTH)).collect();
     let mut by_scorer = Vec::with_capacity(run.scorers.len());
     for scorer in run.scorers {
-        let scores = scorer.score(&samples);
+        let scores = scorer.judge(&samples);
         if scores.len() != samples.len() {
             return Err(EvalError::Scorer {
                 suite: run.name.to_owned(),
@@ -282,12 +282,14 @@ fn score_batch(
             records.extend((0..run.suite.repeats.max(1)).map(|repeat| not_sampled(run, row, repeat, prompt.ids.len())));
         }
         for ((_, repeat, text), sample) in scored.by_ref().take(group.len()) {
-            let scores = run
-                .scorers
-                .iter()
-                .zip(&mut by_scorer)
-                .filter_map(|(scorer, scores)| Some((scorer.name().to_owned(), scores.next()?)))
-                .collect();
+            let (mut scores, mut answers, mut explanations) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+            for (scorer, judged) in run.scorers.iter().zip(&mut by_scorer) {
+                let Some(judged) = judged.next() else { continue };
+                let name = || scorer.name().to_owned();
+                scores.insert(name(), judged.score);
+                answers.extend(judged.answer.map(|answer| (name(), answer)));
+                explanations.extend(judged.explanation.map(|explanation| (name(), explanation)));
+            }
             let closed = if sample.closed() { None } else { Some("no_close_tag".to_owned()) };
             let noted = run.scorers.iter().flat_map(|scorer| {
                 scorer.tags(sample).into_iter().map(|tag| format!("{}:{tag}", scorer.name())).collect::<Vec<_>>()
@@ -303,6 +305,10 @@ fn score_batch(
                 tokens: text.tokens,
                 finish: text.finish.to_owned(),
                 scores,
+                answers,
+                explanations,
+                slices: slices(run, row),
+                cluster: cluster(run, row),
                 tags: closed.into_iter().chain(noted).collect(),
                 fields: short_fields(row),
             });
@@ -325,8 +331,31 @@ fn not_sampled(run: &SuiteRun, row: &Row, repeat: usize, tokens: usize) -> ItemR
         tokens: 0,
         finish: NOT_SAMPLED.to_owned(),
         scores: run.scorers.iter().map(|s| (s.name().to_owned(), Score::Unscored(reason.clone()))).collect(),
+        answers: BTreeMap::new(),
+        explanations: BTreeMap::new(),
+        slices: slices(run, row),
+        cluster: cluster(run, row),
         tags: Vec::new(),
         fields: short_fields(row),
+    }
+}
+
+/// The item's value of each slice; a row without the field is in none.
+fn slices(run: &SuiteRun, row: &Row) -> BTreeMap<String, String> {
+    let value = |field: &String| row.fields.get(field).and_then(label);
+    run.suite.slices.iter().filter_map(|(name, field)| Some((name.clone(), value(field)?))).collect()
+}
+
+fn cluster(run: &SuiteRun, row: &Row) -> Option<String> {
+    run.suite.cluster.as_ref().and_then(|field| row.fields.get(field)).and_then(label)
+}
+
+/// A field's value as a label.
+fn label(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     }
 }
 

@@ -16,6 +16,10 @@ pub(crate) fn record(suite: &str, id: &str, repeat: usize, scores: &[(&str, Scor
         tokens: 3,
         finish: crate::STOP.to_owned(),
         scores: scores.iter().map(|(name, score)| ((*name).to_owned(), score.clone())).collect(),
+        answers: Default::default(),
+        explanations: Default::default(),
+        slices: Default::default(),
+        cluster: None,
         tags: Vec::new(),
         fields: serde_json::Map::new(),
     }

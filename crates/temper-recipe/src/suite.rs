@@ -1,9 +1,10 @@
 //! Suites: items that checkpoints are measured on.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::DataSource;
+use crate::{DataSource, Reducer};
 
 /// A named set of items with the scorers that judge them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,14 @@ pub struct Suite {
     /// Completions per item.
     #[schemars(range(min = 1))]
     pub repeats: usize,
+    /// How an item's repeats become its value; every reducer makes a row of its own in the tables.
+    #[schemars(length(min = 1))]
+    pub reducers: Vec<Reducer>,
+    /// Breakdowns: the name of a slice (`category`, `language`, `wrapper`) and the field of the rows that holds its value.
+    pub slices: IndexMap<String, String>,
+    /// Field whose value items that belong together share (one question in several languages, one request in several
+    /// wrappings): intervals and tests treat them as one cluster. `null`: every item stands for itself.
+    pub cluster: Option<String>,
 }
 
 impl Default for Suite {
@@ -32,6 +41,9 @@ impl Default for Suite {
             scorers: Vec::new(),
             sampling: Sampling::default(),
             repeats: 1,
+            reducers: vec![Reducer::Mean],
+            slices: IndexMap::new(),
+            cluster: None,
         }
     }
 }

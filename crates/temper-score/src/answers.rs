@@ -6,7 +6,7 @@ use temper_text::boxed::last_boxed;
 
 use crate::equality::equal;
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Sample, Score, ScoreError};
+use crate::{Better, Nature, Part, Sample, Score, ScoreError};
 
 pub(crate) const ACCURACY: Family = Family {
     info: ScorerInfo {
@@ -14,6 +14,7 @@ pub(crate) const ACCURACY: Family = Family {
         title: "Right answer",
         part: Part::Answer,
         better: Better::Higher,
+        nature: Nature::Exact,
         needs: &["answer"],
         summary: "1 if the last \\boxed{…} of the answer equals the row's reference answer, 0 if it differs or there is no box",
     },
@@ -27,6 +28,7 @@ pub(crate) const BOXED: Family = Family {
         title: "Boxed answer",
         part: Part::Answer,
         better: Better::Higher,
+        nature: Nature::Exact,
         needs: &[],
         summary: "1 if the answer has a \\boxed{…} with something in it",
     },

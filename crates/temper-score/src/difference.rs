@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
 use crate::registry::build_inner;
-use crate::{Better, Part, Sample, Score, ScoreError, Scorer};
+use crate::{Better, Nature, Part, Sample, Score, ScoreError, Scorer};
 
 pub(crate) const DIFFERENCE: Family = Family {
     info: ScorerInfo {
@@ -15,6 +15,7 @@ pub(crate) const DIFFERENCE: Family = Family {
         title: "Difference",
         part: Part::Whole,
         better: Better::Neither,
+        nature: Nature::Exact,
         needs: &[],
         summary: "The score of `minuend` minus the score of `subtrahend`, two other scorers",
     },

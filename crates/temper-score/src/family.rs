@@ -1,13 +1,14 @@
 //! What a scorer family provides, and the scorer that is made from it.
 
 use indexmap::IndexMap;
+use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use temper_recipe::{Lab, ScorerSpec};
 
-use crate::{Better, Part, Sample, Score, ScoreError, Scorer};
+use crate::{Better, Judged, Nature, Part, Sample, ScoreError, Scorer};
 
 /// What is known of a scorer type before it has parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -20,6 +21,8 @@ pub struct ScorerInfo {
     pub part: Part,
     /// The good direction.
     pub better: Better,
+    /// Whether its scores are right by definition or estimates.
+    pub nature: Nature,
     /// Fields of the row without which it does not apply.
     pub needs: &'static [&'static str],
     /// What it computes, in one sentence.
@@ -77,7 +80,7 @@ impl Parameters<'_> {
     }
 }
 
-type Judge = Box<dyn Fn(&Sample) -> Score + Send + Sync>;
+type Judge = Box<dyn Fn(&[Sample]) -> Vec<Judged> + Send + Sync>;
 type Tagger = Box<dyn Fn(&Sample) -> Vec<&'static str> + Send + Sync>;
 
 /// A scorer as its family makes it.
@@ -85,6 +88,8 @@ pub(crate) struct Made {
     pub(crate) title: String,
     pub(crate) part: Part,
     pub(crate) better: Better,
+    pub(crate) nature: Nature,
+    pub(crate) costly: bool,
     pub(crate) range: Option<(f64, f64)>,
     /// Parameters with defaults, and whatever else the scores depend on.
     pub(crate) identity: Value,
@@ -93,16 +98,29 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// A scorer with the family's title, part and direction, and scores between 0 and 1.
-    pub(crate) fn new(
+    /// A scorer with the family's title, part and direction, and scores between 0 and 1, that judges samples one by one, on
+    /// all threads.
+    pub(crate) fn new<J: Into<Judged>>(
         family: &Family,
         identity: Value,
-        judge: impl Fn(&Sample) -> Score + Send + Sync + 'static,
+        judge: impl Fn(&Sample) -> J + Send + Sync + 'static,
+    ) -> Self {
+        Made::batched(family, identity, move |samples| samples.par_iter().map(|sample| judge(sample).into()).collect())
+    }
+
+    /// The same for a scorer that takes all samples of a call at once: a model, a server, a process. It must give one judgement
+    /// per sample, in their order.
+    pub(crate) fn batched(
+        family: &Family,
+        identity: Value,
+        judge: impl Fn(&[Sample]) -> Vec<Judged> + Send + Sync + 'static,
     ) -> Self {
         Made {
             title: family.info.title.to_owned(),
             part: family.info.part,
             better: family.info.better,
+            nature: family.info.nature,
+            costly: false,
             range: Some((0.0, 1.0)),
             identity,
             judge: Box::new(judge),
@@ -112,6 +130,13 @@ impl Made {
 
     pub(crate) fn tagged(mut self, tagger: impl Fn(&Sample) -> Vec<&'static str> + Send + Sync + 'static) -> Self {
         self.tagger = Some(Box::new(tagger));
+        self
+    }
+
+    /// Marks the scorer as costly: its judgements are kept in the cache of scores.
+    #[allow(dead_code)]
+    pub(crate) fn costly(mut self) -> Self {
+        self.costly = true;
         self
     }
 
@@ -162,8 +187,14 @@ impl Scorer for Built {
     fn range(&self) -> Option<(f64, f64)> {
         self.made.range
     }
-    fn score(&self, samples: &[Sample]) -> Vec<Score> {
-        samples.iter().map(|sample| (self.made.judge)(sample)).collect()
+    fn nature(&self) -> Nature {
+        self.made.nature
+    }
+    fn costly(&self) -> bool {
+        self.made.costly
+    }
+    fn judge(&self, samples: &[Sample]) -> Vec<Judged> {
+        (self.made.judge)(samples)
     }
     fn tags(&self, sample: &Sample) -> Vec<&'static str> {
         self.made.tagger.as_ref().map(|tagger| tagger(sample)).unwrap_or_default()

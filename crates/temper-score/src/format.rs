@@ -3,7 +3,7 @@
 use temper_text::thinking::{CLOSE, OPEN};
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Score, ScoreError};
+use crate::{Better, Nature, Part, Score, ScoreError};
 
 pub(crate) const FORMAT: Family = Family {
     info: ScorerInfo {
@@ -11,6 +11,7 @@ pub(crate) const FORMAT: Family = Family {
         title: "Thinking format",
         part: Part::Whole,
         better: Better::Higher,
+        nature: Nature::Exact,
         needs: &[],
         summary: "1 if the completion has exactly one <think>…</think> followed by text",
     },

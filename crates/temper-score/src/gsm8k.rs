@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Sample, Score, ScoreError};
+use crate::{Better, Nature, Part, Sample, Score, ScoreError};
 
 pub(crate) const STRICT: Family = Family {
     info: ScorerInfo {
@@ -16,6 +16,7 @@ pub(crate) const STRICT: Family = Family {
         title: "GSM8K strict",
         part: Part::Answer,
         better: Better::Higher,
+        nature: Nature::Exact,
         needs: &["answer"],
         summary: "1 if the number after `#### ` equals the reference (lm-eval's strict-match; variant `cot`: after `The answer is `)",
     },
@@ -29,6 +30,7 @@ pub(crate) const FLEXIBLE: Family = Family {
         title: "GSM8K flexible",
         part: Part::Answer,
         better: Better::Higher,
+        nature: Nature::Exact,
         needs: &["answer"],
         summary: "1 if the last number of the answer equals the reference (lm-eval's flexible-extract)",
     },

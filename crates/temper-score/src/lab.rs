@@ -6,7 +6,7 @@ use temper_lab::annotator;
 use temper_lab::oracle::{self, Conduct, Verdict};
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Sample, Score, ScoreError};
+use crate::{Better, Nature, Part, Sample, Score, ScoreError};
 
 const fn info(
     r#type: &'static str,
@@ -15,7 +15,8 @@ const fn info(
     needs: &'static [&'static str],
     summary: &'static str,
 ) -> ScorerInfo {
-    ScorerInfo { r#type, title, part: Part::Whole, better, needs, summary }
+    let nature = Nature::Exact;
+    ScorerInfo { r#type, title, part: Part::Whole, better, nature, needs, summary }
 }
 
 pub(crate) const SOLVED: Family = Family {

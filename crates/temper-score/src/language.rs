@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use temper_text::language::{Language, consistency, detect};
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Sample, Score, ScoreError};
+use crate::{Better, Nature, Part, Sample, Score, ScoreError};
 
 pub(crate) const LANGUAGE: Family = Family {
     info: ScorerInfo {
@@ -13,6 +13,7 @@ pub(crate) const LANGUAGE: Family = Family {
         title: "Language consistency",
         part: Part::Thinking,
         better: Better::Higher,
+        nature: Nature::Exact,
         needs: &[],
         summary: "Share of words in the target language (`target`: en or zh; else the row's `language`, else that of the prompt) in `part` (thinking, answer or whole)",
     },

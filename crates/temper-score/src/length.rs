@@ -1,7 +1,7 @@
 //! Length of completions in tokens, and whether they were cut off.
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Score, ScoreError};
+use crate::{Better, Nature, Part, Score, ScoreError};
 
 pub(crate) const LENGTH: Family = Family {
     info: ScorerInfo {
@@ -9,6 +9,7 @@ pub(crate) const LENGTH: Family = Family {
         title: "Tokens",
         part: Part::Whole,
         better: Better::Neither,
+        nature: Nature::Exact,
         needs: &[],
         summary: "Tokens of the completion, the stop token included",
     },
@@ -22,6 +23,7 @@ pub(crate) const TRUNCATED: Family = Family {
         title: "Truncated",
         part: Part::Whole,
         better: Better::Lower,
+        nature: Nature::Exact,
         needs: &[],
         summary: "1 if the completion ended because it reached its limit of tokens",
     },

@@ -25,5 +25,5 @@ mod testing;
 pub use error::ScoreError;
 pub use family::ScorerInfo;
 pub use registry::{build, identities, known_types, registry};
-pub use score::{Better, Part, Score};
+pub use score::{Better, Judged, Nature, Part, Score};
 pub use scorer::{Sample, Scorer};

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Part, Score, ScoreError};
+use crate::{Better, Nature, Part, Score, ScoreError};
 
 pub(crate) const XSTEST: Family = Family {
     info: ScorerInfo {
@@ -12,6 +12,7 @@ pub(crate) const XSTEST: Family = Family {
         title: "Refusal (XSTest strings)",
         part: Part::Answer,
         better: Better::Neither,
+        nature: Nature::Estimate,
         needs: &[],
         summary: "1 if the answer starts with one of XSTest's 21 refusal phrases",
     },
@@ -25,6 +26,7 @@ pub(crate) const GCG: Family = Family {
         title: "Refusal (GCG strings)",
         part: Part::Answer,
         better: Better::Neither,
+        nature: Nature::Estimate,
         needs: &[],
         summary: "1 if one of GCG's refusal phrases occurs anywhere in the answer",
     },

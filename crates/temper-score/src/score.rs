@@ -88,6 +88,46 @@ impl<'de> Deserialize<'de> for Score {
     }
 }
 
+/// What a scorer says of one sample: the score, and what it rests on, for logs and readers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The score.
+    pub score: Score,
+    /// What was taken out of the completion to be judged, for instance the extracted number.
+    pub answer: Option<String>,
+    /// Why the score is what it is: a judge's reply, a class, the rule that matched.
+    pub explanation: Option<String>,
+}
+
+impl Judged {
+    /// A score with the answer that was extracted.
+    pub fn answering(score: Score, answer: impl Into<String>) -> Self {
+        Judged { score, answer: Some(answer.into()), explanation: None }
+    }
+
+    /// The same with a reason.
+    pub fn because(self, explanation: impl Into<String>) -> Self {
+        Judged { explanation: Some(explanation.into()), ..self }
+    }
+}
+
+impl From<Score> for Judged {
+    fn from(score: Score) -> Self {
+        Judged { score, answer: None, explanation: None }
+    }
+}
+
+/// What a score is worth before anything was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nature {
+    /// Right by definition: the length of a text, an oracle, a published rule that is only meant as that rule.
+    Exact,
+    /// An estimate of what a person would say: a refusal classifier, a guard, a reward model. It errs, and how often is
+    /// measured against people's labels (a calibration) before a gate may rest on it.
+    Estimate,
+}
+
 /// Which part of a completion a scorer reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

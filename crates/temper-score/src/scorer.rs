@@ -3,7 +3,7 @@
 use temper_data::Row;
 use temper_text::thinking;
 
-use crate::score::{Better, Part, Score};
+use crate::score::{Better, Judged, Nature, Part, Score};
 
 /// One completion of one row, as scorers see it.
 #[derive(Debug, Clone, Copy)]
@@ -20,13 +20,23 @@ pub struct Sample<'a> {
     pub tokens: usize,
     /// Whether the completion ended because it reached its limit of tokens.
     pub truncated: bool,
+    /// Ids of the completion's tokens, stop token included; empty where they are not known (a foreign server, a log).
+    pub ids: &'a [u32],
+    /// Log-probability of each of `ids` under the model that sampled them; empty where they are not known.
+    pub logprobs: &'a [f32],
 }
 
 impl<'a> Sample<'a> {
     /// A sample from its text (prefill included), split into thinking and answer.
     pub fn new(row: &'a Row, text: &'a str, tokens: usize, truncated: bool) -> Self {
         let split = thinking::split(text);
-        Sample { row, text, thinking: split.thinking, answer: split.answer, tokens, truncated }
+        let (thinking, answer) = (split.thinking, split.answer);
+        Sample { row, text, thinking, answer, tokens, truncated, ids: &[], logprobs: &[] }
+    }
+
+    /// The same with the tokens that were sampled and their log-probabilities.
+    pub fn with_tokens(self, ids: &'a [u32], logprobs: &'a [f32]) -> Self {
+        Sample { ids, logprobs, ..self }
     }
 
     /// The text of one part; `None` for the thinking of a completion without thinking.
@@ -66,8 +76,20 @@ pub trait Scorer: Send + Sync {
     fn range(&self) -> Option<(f64, f64)> {
         None
     }
-    /// One score per sample, in the order of the samples.
-    fn score(&self, samples: &[Sample]) -> Vec<Score>;
+    /// Whether its scores are right by definition or estimates whose errors are to be measured.
+    fn nature(&self) -> Nature {
+        Nature::Exact
+    }
+    /// Whether a score costs so much (a model, a server, a process) that it is worth keeping in a cache.
+    fn costly(&self) -> bool {
+        false
+    }
+    /// One judgement per sample, in the order of the samples.
+    fn judge(&self, samples: &[Sample]) -> Vec<Judged>;
+    /// The scores alone.
+    fn score(&self, samples: &[Sample]) -> Vec<Score> {
+        self.judge(samples).into_iter().map(|judged| judged.score).collect()
+    }
     /// What is worth counting about a sample beside its score, such as `no_box` for an answer without a box.
     fn tags(&self, _sample: &Sample) -> Vec<&'static str> {
         Vec::new()

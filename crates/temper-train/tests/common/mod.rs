@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Map, Value, json};
 use temper_data::Row;
 use temper_engine::{Model, ModelConfig};
-use temper_score::{Better, Part, Sample, Score, Scorer};
+use temper_score::{Better, Judged, Part, Sample, Score, Scorer};
 use temper_text::{Prompt, Tokenizer};
 use temper_train::{Progress, Resources, StageContext, Total};
 
@@ -81,7 +81,7 @@ impl Scorer for Words {
     fn range(&self) -> Option<(f64, f64)> {
         Some((0.0, 1.0))
     }
-    fn score(&self, samples: &[Sample]) -> Vec<Score> {
+    fn judge(&self, samples: &[Sample]) -> Vec<Judged> {
         samples
             .iter()
             .map(|sample| {
@@ -92,6 +92,7 @@ impl Scorer for Words {
                     Some(words) if words.is_empty() => Score::Value(0.0),
                     Some(words) => Score::Value(words.iter().filter(|w| **w).count() as f64 / words.len() as f64),
                 }
+                .into()
             })
             .collect()
     }
@@ -118,8 +119,8 @@ impl Scorer for Fixed {
     fn better(&self) -> Better {
         Better::Higher
     }
-    fn score(&self, samples: &[Sample]) -> Vec<Score> {
-        vec![self.0.clone(); samples.len()]
+    fn judge(&self, samples: &[Sample]) -> Vec<Judged> {
+        vec![self.0.clone().into(); samples.len()]
     }
 }
 
