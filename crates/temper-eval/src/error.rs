@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use temper_endpoint::EndpointError;
 use temper_engine::EngineError;
 use temper_text::TextError;
 
@@ -83,5 +84,46 @@ pub enum EvalError {
         got: usize,
         /// How many samples it was given.
         expected: usize,
+    },
+    /// A scorer panicked.
+    #[error(
+        "suite `{suite}`: scorer `{scorer}` broke down: {what}; this is a fault of the scorer. The completions are kept: leave the scorer out, or repair it, and run the same command again"
+    )]
+    Panic {
+        /// The suite.
+        suite: String,
+        /// The scorer.
+        scorer: String,
+        /// What it said.
+        what: String,
+    },
+    /// The server cannot be asked.
+    #[error("{source}")]
+    Endpoint {
+        /// What went wrong, with the server's address.
+        source: Box<EndpointError>,
+    },
+    /// Too many items without a completion.
+    #[error(
+        "suite `{suite}`: {failed} of {samples} completions failed, more than {} %; the last one: {last}. What is done is kept: repair the server and run the same command again",
+        100.0 * share
+    )]
+    TooManyFailed {
+        /// The suite.
+        suite: String,
+        /// Completions that failed.
+        failed: usize,
+        /// Completions of the suite.
+        samples: usize,
+        /// The share that may fail.
+        share: f64,
+        /// Why the last one failed.
+        last: String,
+    },
+    /// Another process works on the same log.
+    #[error("{}: another process is evaluating into this file; wait until it is done, or choose another folder", file.display())]
+    Busy {
+        /// The journal.
+        file: PathBuf,
     },
 }

@@ -1,6 +1,7 @@
 //! Suites, statistics, gates, item-level logs.
 //!
-//! [`run_suite`] samples completions of a suite's items, scores them and writes the item log; [`measure`] turns records into
+//! [`run_suite`] has a [`Subject`] (a model of the engine, or one behind a server) complete a suite's items, scores the
+//! completions and writes the item log; [`measure`] turns records into
 //! [`Measurement`]s with intervals; [`judge`] holds a log against a gate; [`compare`] compares two logs item by item. The unit
 //! of every statistic is the item.
 
@@ -9,6 +10,7 @@ mod error;
 mod gate;
 #[cfg(test)]
 mod golden;
+mod journal;
 mod log;
 mod measure;
 pub(crate) mod nullable;
@@ -16,7 +18,10 @@ mod pairs;
 mod provenance;
 mod records;
 pub mod sampled;
+mod scoring;
 pub mod stats;
+mod subject;
+mod subject_endpoint;
 mod suite;
 #[cfg(test)]
 mod testing;
@@ -27,6 +32,8 @@ pub use error::EvalError;
 pub use gate::judge;
 pub use log::{append_log, read_log, write_log};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
-pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
-pub use suite::{SuiteResult, SuiteRun, run_suite};
+pub use records::{CONTENT_FILTER, ERROR, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, OTHER, STOP};
+pub use subject::{Asked, Completed, Engine, Identity, Receive, Subject, Work};
+pub use subject_endpoint::Served;
+pub use suite::{MOST_FAILED, SuiteResult, SuiteRun, Tally, run_suite};
 pub use verdict::{Action, GateVerdict, Verdict};

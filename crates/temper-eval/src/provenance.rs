@@ -6,31 +6,36 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use temper_engine::Model;
 use temper_recipe::Sampling;
-use temper_text::Tokenizer;
 use temper_train::Cost;
 
 use crate::log::{read_log, write_whole};
+use crate::subject::{Identity, Subject};
 use crate::suite::SuiteRun;
 use crate::{EvalError, ItemRecord};
+
+/// Everything that completions follow from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) suite: String,
+    /// Who answers.
+    #[serde(flatten)]
+    pub(crate) subject: Identity,
+    /// Digest of the items: identity, prompt and fields.
+    pub(crate) items: String,
+    pub(crate) sampling: Sampling,
+    pub(crate) repeats: usize,
+    pub(crate) seed: u64,
+    pub(crate) samples: usize,
+}
 
 /// Everything that a log's content follows from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Provenance {
-    suite: String,
-    /// Digest of the weights.
-    weights: String,
-    /// Digest of the tokenizer, chat template included.
-    tokenizer: String,
-    /// Digest of the items: identity, prompt and fields.
-    items: String,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     /// Digest of each scorer.
     scorers: BTreeMap<String, String>,
-    sampling: Sampling,
-    repeats: usize,
-    seed: u64,
-    samples: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,12 +43,15 @@ struct Note {
     #[serde(flatten)]
     provenance: Provenance,
     cost: Cost,
+    /// What the server called its weights, and in how many replies.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    fingerprints: BTreeMap<String, usize>,
     /// Digest of the log.
     log: String,
 }
 
 impl Provenance {
-    pub(crate) fn of(run: &SuiteRun, model: &Model, tokenizer: &Tokenizer) -> Self {
+    pub(crate) fn of(run: &SuiteRun, subject: &dyn Subject) -> Self {
         let mut items = Sha256::new();
         for row in run.rows {
             let prompt = serde_json::to_string(&row.prompt).unwrap_or_default();
@@ -54,17 +62,17 @@ impl Provenance {
             }
         }
         let repeats = run.suite.repeats.max(1);
-        Provenance {
+        let origin = Origin {
             suite: run.name.to_owned(),
-            weights: model.digest(),
-            tokenizer: tokenizer.digest(),
+            subject: subject.identity(),
             items: hex(items),
-            scorers: run.scorers.iter().map(|scorer| (scorer.name().to_owned(), scorer.digest())).collect(),
             sampling: run.suite.sampling.clone(),
             repeats,
             seed: run.seed,
             samples: run.rows.len() * repeats,
-        }
+        };
+        let scorers = run.scorers.iter().map(|scorer| (scorer.name().to_owned(), scorer.digest())).collect();
+        Provenance { origin, scorers }
     }
 }
 
@@ -89,13 +97,19 @@ pub(crate) fn recall(log: &Path, provenance: &Provenance) -> Option<(Vec<ItemRec
         return None;
     }
     let records = read_log(log).ok()?;
-    (records.len() == provenance.samples).then_some((records, note.cost))
+    (records.len() == provenance.origin.samples).then_some((records, note.cost))
 }
 
 /// Notes beside a log what it comes from.
-pub(crate) fn remember(log: &Path, provenance: &Provenance, cost: &Cost) -> Result<(), EvalError> {
+pub(crate) fn remember(
+    log: &Path,
+    provenance: &Provenance,
+    cost: &Cost,
+    fingerprints: &BTreeMap<String, usize>,
+) -> Result<(), EvalError> {
     let file = note_file(log);
-    let note = Note { provenance: provenance.clone(), cost: *cost, log: file_digest(log).unwrap_or_default() };
+    let log = file_digest(log).unwrap_or_default();
+    let note = Note { provenance: provenance.clone(), cost: *cost, fingerprints: fingerprints.clone(), log };
     let mut bytes = serde_json::to_vec_pretty(&note).map_err(|error| EvalError::Io {
         file: file.clone(),
         action: "write",

@@ -24,9 +24,10 @@ pub struct ItemRecord {
     pub thinking: Option<String>,
     /// The answer.
     pub answer: String,
-    /// Tokens of the completion, the stop token included.
+    /// Tokens of the completion, the stop token included; 0 with the tag `tokens_unknown` where the server did not say.
     pub tokens: usize,
-    /// [`STOP`] when the model ended the completion, [`LENGTH`] when it reached its limit, [`NOT_SAMPLED`] when there is none.
+    /// [`STOP`] when the model ended the completion, [`LENGTH`] when it reached its limit, [`CONTENT_FILTER`] when the server cut
+    /// it; [`NOT_SAMPLED`] and [`ERROR`] when there is none; [`OTHER`] for whatever else a server said.
     pub finish: String,
     /// Score by metric.
     pub scores: BTreeMap<String, Score>,
@@ -57,6 +58,12 @@ pub const STOP: &str = "stop";
 pub const LENGTH: &str = "length";
 /// `finish` of an item whose prompt leaves no room in the model's context.
 pub const NOT_SAMPLED: &str = "not_sampled";
+/// `finish` of a completion that a filter of the server cut.
+pub const CONTENT_FILTER: &str = "content_filter";
+/// `finish` of a completion of which the server says something else.
+pub const OTHER: &str = "other";
+/// `finish` of an item to which the server gave no completion, however often it was asked.
+pub const ERROR: &str = "error";
 
 impl ItemRecord {
     /// Whether the completion reached its limit of tokens.

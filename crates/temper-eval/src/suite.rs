@@ -1,27 +1,28 @@
-//! Running a suite on a checkpoint: prompts in, item records and measurements out.
+//! Running a suite on a model: prompts in, item records and measurements out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use serde_json::{Map, Value};
 use temper_data::Row;
-use temper_engine::{EngineError, Finish, Key, Model, Request, SamplingParams, generate, peak_memory_bytes};
+use temper_engine::peak_memory_bytes;
 use temper_recipe::Suite;
-use temper_score::{Sample, Score, Scorer};
-use temper_text::{EncodedPrompt, Tokenizer};
+use temper_score::Scorer;
 use temper_train::{Cost, Progress, Total};
 
+use crate::journal::{Journal, Line, journal_file};
 use crate::log::write_log;
 use crate::measure::{Metric, measure};
 use crate::provenance::{Provenance, recall, remember};
-use crate::records::{LENGTH, NOT_SAMPLED, STOP};
+use crate::records::{ERROR, NOT_SAMPLED};
+use crate::scoring::score;
+use crate::subject::{Asked, Completed, Receive, Subject, Work};
 use crate::{EvalError, ItemRecord, Measurement};
 
-/// Completions that are sampled, scored and reported on together. Results do not depend on it.
-const BATCH: usize = 128;
+/// Share of a suite's completions that may fail. Where more do, the evaluation ends: the server is broken, not the items.
+pub const MOST_FAILED: f64 = 0.1;
 
 /// What to run on what.
 #[derive(Clone, Copy)]
@@ -52,45 +53,104 @@ pub struct SuiteResult {
     pub measurements: Vec<Measurement>,
     /// What the sampling cost.
     pub cost: Cost,
+    /// Where the completions come from.
+    pub tally: Tally,
 }
 
-/// Samples the suite's items from the model, scores the completions, and writes the item log with a note of its provenance
+/// Where a suite's completions come from, and how many are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Items times repeats.
+    pub samples: usize,
+    /// Read from a log of the same provenance.
+    pub from_log: usize,
+    /// Read from the journal of an interrupted evaluation.
+    pub from_journal: usize,
+    /// Asked of the model now.
+    pub asked: usize,
+    /// Given no completion by the server, however often it was asked.
+    pub failed: usize,
+    /// Prompts that do not fit the model's context.
+    pub not_sampled: usize,
+    /// Completions whose number of tokens the server does not say.
+    pub tokens_unknown: usize,
+}
+
+/// Has the subject complete the suite's items, scores the completions, and writes the item log with a note of its provenance
 /// beside it (`NAME.meta.json`).
 ///
-/// A log that is there already is read instead of sampling again when its provenance is the same: weights, tokenizer, items,
-/// scorers, sampling and seed. `None` when `stop` was set meanwhile; nothing is written then.
+/// A log that is there already is read instead of sampling again when its provenance is the same: model, items, scorers,
+/// sampling and seed. `None` when `stop` was set meanwhile.
+///
+/// While it lasts, every completion stands in a journal (`NAME.partial.jsonl`) as soon as it is there. After an interruption of
+/// any kind the same call asks only for what is missing there. A journal of another model, other items or another sampling is
+/// put aside. The journal is removed when the log is complete; while items have failed it stays, and the same call asks for
+/// these again.
 ///
 /// Every completion has its own stream of random numbers, keyed by seed, suite, item and repeat. An item whose prompt leaves
-/// no room in the model's context is not dropped: its record says so and its scores are unscored.
+/// no room in the model's context, and one that a server fails to answer, is not dropped: its record says so, and its scores
+/// are unscored or errors.
 ///
 /// # Errors
-/// A suite without items, two items of one identity, a prompt that cannot be encoded, a failure of the model, or a log that
-/// cannot be written.
+/// A suite without items, two items of one identity, a prompt that cannot be encoded, a failure of the model or of a scorer,
+/// more than [`MOST_FAILED`] of the completions failed, or a log that cannot be written.
 pub fn run_suite(
     run: &SuiteRun,
-    model: &Model,
-    tokenizer: &Tokenizer,
+    subject: &dyn Subject,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Option<SuiteResult>, EvalError> {
     check_items(run)?;
     let metrics: Vec<Metric> = run.scorers.iter().map(|scorer| Metric::of(scorer.as_ref())).collect();
-    let provenance = Provenance::of(run, model, tokenizer);
+    let provenance = Provenance::of(run, subject);
     if let Some((records, cost)) = recall(run.log, &provenance) {
-        let measurements = measure(run.name, &records, &metrics);
-        return Ok(Some(SuiteResult { records, measurements, cost }));
+        let failed = records.iter().filter(|record| record.finish == ERROR).count();
+        if failed == 0 || !journal_file(run.log).exists() {
+            let measurements = measure(run.name, &records, &metrics);
+            let tally = Tally { samples: records.len(), from_log: records.len(), failed, ..Tally::default() };
+            return Ok(Some(SuiteResult { records, measurements, cost, tally }));
+        }
     }
-    let start = Instant::now();
-    progress.begin(&format!("{}: measuring {}", run.label, run.name), Total::Items(run.rows.len()));
-    let sampled = sample_all(run, model, tokenizer, progress, stop);
-    progress.end();
-    let Some((records, mut cost)) = sampled? else { return Ok(None) };
-    cost.wall_seconds = start.elapsed().as_secs_f64();
-    cost.peak_memory_bytes = peak_memory_bytes();
+    let (journal, found) = Journal::open(run.log, &provenance.origin)?;
+    found.notes.iter().for_each(|note| progress.warn(note));
+    let mut desk = Desk::new(run, journal, found.lines, progress);
+    desk.progress.begin(&format!("{}: measuring {}", run.label, run.name), Total::Items(run.rows.len()));
+    let outcome = desk.all(subject, stop);
+    desk.progress.end();
+    let Some((completed, records)) = outcome.or_else(|error| desk.close().and(Err(error)))? else {
+        desk.close()?;
+        return Ok(None);
+    };
+    let cost = Cost {
+        wall_seconds: desk.seconds(),
+        peak_memory_bytes: peak_memory_bytes(),
+        ..cost(&completed, run.suite.repeats.max(1), subject)
+    };
+    let fingerprints = fingerprints(&completed);
+    if fingerprints.len() > 1 {
+        desk.progress.warn(&format!(
+            "{}: the server changed what it calls its weights meanwhile ({}); the completions may be of different models",
+            run.name,
+            fingerprints.keys().cloned().collect::<Vec<_>>().join(", ")
+        ));
+    }
+    let count = |finish: &str| completed.iter().filter(|completed| completed.finish == finish).count();
+    let tally = Tally {
+        samples: completed.len(),
+        from_log: 0,
+        from_journal: desk.from_journal,
+        asked: completed.len() - desk.from_journal,
+        failed: count(ERROR),
+        not_sampled: count(NOT_SAMPLED),
+        tokens_unknown: completed.iter().filter(|c| c.reason.is_none() && c.tokens.is_none()).count(),
+    };
     write_log(run.log, &records)?;
-    remember(run.log, &provenance, &cost)?;
+    remember(run.log, &provenance, &cost, &fingerprints)?;
+    if tally.failed == 0 {
+        desk.journal.remove()?;
+    }
     let measurements = measure(run.name, &records, &metrics);
-    Ok(Some(SuiteResult { records, measurements, cost }))
+    Ok(Some(SuiteResult { records, measurements, cost, tally }))
 }
 
 fn check_items(run: &SuiteRun) -> Result<(), EvalError> {
@@ -111,259 +171,128 @@ fn check_items(run: &SuiteRun) -> Result<(), EvalError> {
     Ok(())
 }
 
-/// The key of one completion's random numbers.
-pub(crate) fn key(seed: u64, suite: &str, item: &str, repeat: usize) -> Key {
-    Key::new(seed).fold_str("eval").fold_str(suite).fold_str(item).fold(repeat as u64)
-}
-
-type Sampled = Option<(Vec<ItemRecord>, Cost)>;
-
-fn sample_all(
-    run: &SuiteRun,
-    model: &Model,
-    tokenizer: &Tokenizer,
-    progress: &mut dyn Progress,
-    stop: &AtomicBool,
-) -> Result<Sampled, EvalError> {
-    let repeats = run.suite.repeats.max(1);
+/// What the completions cost: tokens, and the operations that the subject counts. The time of interrupted calls is part of the
+/// journal.
+fn cost(completed: &[Completed], repeats: usize, subject: &dyn Subject) -> Cost {
     let mut cost = Cost::default();
-    let mut records = Vec::with_capacity(run.rows.len() * repeats);
-    let items = (BATCH / repeats).max(1);
-    for (batch, rows) in run.rows.chunks(items).enumerate() {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
+    for group in completed.chunks(repeats) {
+        let tokens: Vec<usize> = group.iter().filter_map(|completed| completed.tokens).collect();
+        cost.tokens_sampled += tokens.iter().sum::<usize>() as u64;
+        if let (Some(prompt), false) = (group[0].prompt_tokens, tokens.is_empty()) {
+            cost.flops += subject.flops(prompt, &tokens);
         }
-        let prompts = rows
-            .iter()
-            .map(|row| {
-                let failed = |source| EvalError::Prompt {
-                    suite: run.name.to_owned(),
-                    place: row.place(),
-                    source: Box::new(source),
-                };
-                tokenizer.encode_prompt(&row.prompt).map_err(failed)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let before = batch * items;
-        let mut report = |share: f64, tokens: u64| {
-            let done = (before as f64 + share * rows.len() as f64) / run.rows.len() as f64;
-            progress.advance(done, &format!("{tokens} tokens"));
-        };
-        let Some(completions) = complete(run, model, tokenizer, rows, &prompts, &mut cost, &mut report, stop)? else {
-            return Ok(None);
-        };
-        report(1.0, cost.tokens_sampled);
-        records.extend(score_batch(run, rows, &prompts, completions)?);
     }
-    Ok(Some((records, cost)))
+    cost
 }
 
-/// One completion as text.
-struct Text {
-    text: String,
-    tokens: usize,
-    finish: &'static str,
+fn fingerprints(completed: &[Completed]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in completed.iter().filter_map(|completed| completed.fingerprint.clone()) {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
 }
 
-/// The completions of a batch of items: for each item one per repeat, none where the prompt does not fit.
-#[allow(clippy::too_many_arguments)]
-fn complete(
-    run: &SuiteRun,
-    model: &Model,
-    tokenizer: &Tokenizer,
-    rows: &[Row],
-    prompts: &[EncodedPrompt],
-    cost: &mut Cost,
-    report: &mut dyn FnMut(f64, u64),
-    stop: &AtomicBool,
-) -> Result<Option<Vec<Vec<Text>>>, EvalError> {
-    let repeats = run.suite.repeats.max(1);
-    let sampling = &run.suite.sampling;
-    let params = SamplingParams {
-        temperature: sampling.temperature as f32,
-        top_p: sampling.top_p as f32,
-        top_k: sampling.top_k,
-        max_new_tokens: sampling.max_tokens,
-        stop_ids: stop_ids(model, tokenizer),
-    };
-    let fits: Vec<bool> = prompts.iter().map(|prompt| prompt.ids.len() < context(model)).collect();
-    let requests: Vec<Request> = rows
-        .iter()
-        .zip(prompts)
-        .zip(&fits)
-        .filter(|(_, fits)| **fits)
-        .map(|((row, prompt), _)| Request {
-            prompt: prompt.ids.clone(),
-            keys: (0..repeats).map(|repeat| key(run.seed, run.name, &row.id, repeat)).collect(),
-        })
-        .collect();
-    let most = (requests.len() * repeats * sampling.max_tokens).max(1);
-    let before = cost.tokens_sampled;
-    let generated = generate(model, &requests, &params, &mut |tokens| {
-        report(tokens as f64 / most as f64, before + tokens as u64);
-        !stop.load(Ordering::Relaxed)
-    });
-    let mut generated = match generated {
-        Ok(generated) => generated.into_iter(),
-        Err(EngineError::Interrupted) => return Ok(None),
-        Err(source) => return Err(EvalError::Model { suite: run.name.to_owned(), source: Box::new(source) }),
-    };
-    let mut texts = Vec::with_capacity(rows.len());
-    for (prompt, fits) in prompts.iter().zip(fits) {
-        let group = if fits { generated.next().unwrap_or_default() } else { Vec::new() };
-        if !group.is_empty() {
-            let length = prompt.ids.len() as u64;
-            let (mut tokens, mut attended) = (length, length * (length + 1) / 2);
-            for completion in &group {
-                let new = completion.ids.len() as u64;
-                tokens += new;
-                attended += new * length + new * (new + 1) / 2;
-                cost.tokens_sampled += new;
+type Outcome = Option<(Vec<Completed>, Vec<ItemRecord>)>;
+
+/// Where completions arrive: the journal and the places of the suite.
+struct Desk<'a> {
+    run: &'a SuiteRun<'a>,
+    journal: Journal,
+    progress: &'a mut dyn Progress,
+    /// One place per item and repeat, the repeats of an item one after the other.
+    places: Vec<Option<Completed>>,
+    /// Position of each item of the work that is asked now.
+    items: Vec<usize>,
+    from_journal: usize,
+    taken: usize,
+    failed: usize,
+    begun: Instant,
+    /// Seconds that interrupted calls took.
+    before: f64,
+}
+
+impl<'a> Desk<'a> {
+    fn new(run: &'a SuiteRun, journal: Journal, lines: Vec<Line>, progress: &'a mut dyn Progress) -> Self {
+        let repeats = run.suite.repeats.max(1);
+        let at: HashMap<&str, usize> = run.rows.iter().enumerate().map(|(at, row)| (row.id.as_str(), at)).collect();
+        let mut places = vec![None; run.rows.len() * repeats];
+        let before = lines.last().map_or(0.0, |line| line.seconds);
+        for line in lines {
+            if let (Some(at), true) = (at.get(line.id.as_str()), line.repeat < repeats) {
+                places[at * repeats + line.repeat] = Some(line.completed);
             }
-            cost.flops += model.config().forward_flops(tokens as usize, attended);
         }
-        let text = |completion: temper_engine::Completion| {
-            let (written, finish) = match completion.finish {
-                Finish::Stop => (&completion.ids[..completion.ids.len().saturating_sub(1)], STOP),
-                Finish::Length => (&completion.ids[..], LENGTH),
-            };
-            let text = format!("{}{}", prompt.prefill, tokenizer.decode(written, true));
-            Text { text, tokens: completion.ids.len(), finish }
+        let from_journal = places.iter().flatten().count();
+        let (items, begun) = (Vec::new(), Instant::now());
+        Desk { run, journal, progress, places, items, from_journal, taken: 0, failed: 0, begun, before }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Has everything completed that is missing, and everything scored.
+    fn all(&mut self, subject: &dyn Subject, stop: &AtomicBool) -> Result<Outcome, EvalError> {
+        let run = self.run;
+        let missing = |(at, places): (usize, &[Option<Completed>])| {
+            let repeats: Vec<usize> = places.iter().enumerate().filter(|(_, p)| p.is_none()).map(|(r, _)| r).collect();
+            (!repeats.is_empty()).then(|| (at, Asked { row: &run.rows[at], repeats }))
         };
-        texts.push(group.into_iter().map(text).collect());
-    }
-    Ok(Some(texts))
-}
-
-/// Tokens that the model can see at once.
-fn context(model: &Model) -> usize {
-    model.config().max_position_embeddings
-}
-
-/// Every token that ends a completion, by the tokenizer's files or by the model's configuration.
-fn stop_ids(model: &Model, tokenizer: &Tokenizer) -> Vec<u32> {
-    let mut ids = tokenizer.stop_ids();
-    ids.extend(&model.config().eos_token_ids);
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-fn score_batch(
-    run: &SuiteRun,
-    rows: &[Row],
-    prompts: &[EncodedPrompt],
-    completions: Vec<Vec<Text>>,
-) -> Result<Vec<ItemRecord>, EvalError> {
-    let texts: Vec<(&Row, usize, &Text)> = rows
-        .iter()
-        .zip(&completions)
-        .flat_map(|(row, group)| group.iter().enumerate().map(move |(repeat, text)| (row, repeat, text)))
-        .collect();
-    let samples: Vec<Sample> =
-        texts.iter().map(|(row, _, text)| Sample::new(row, &text.text, text.tokens, text.finish == LENGTH)).collect();
-    let mut by_scorer = Vec::with_capacity(run.scorers.len());
-    for scorer in run.scorers {
-        let scores = scorer.judge(&samples);
-        if scores.len() != samples.len() {
-            return Err(EvalError::Scorer {
-                suite: run.name.to_owned(),
-                scorer: scorer.name().to_owned(),
-                got: scores.len(),
-                expected: samples.len(),
-            });
-        }
-        by_scorer.push(scores.into_iter());
-    }
-    let mut records = Vec::with_capacity(rows.len() * run.suite.repeats.max(1));
-    let mut scored = texts.iter().zip(&samples);
-    for ((row, prompt), group) in rows.iter().zip(prompts).zip(&completions) {
-        if group.is_empty() {
-            records.extend((0..run.suite.repeats.max(1)).map(|repeat| not_sampled(run, row, repeat, prompt.ids.len())));
-        }
-        for ((_, repeat, text), sample) in scored.by_ref().take(group.len()) {
-            let (mut scores, mut answers, mut explanations) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-            for (scorer, judged) in run.scorers.iter().zip(&mut by_scorer) {
-                let Some(judged) = judged.next() else { continue };
-                let name = || scorer.name().to_owned();
-                scores.insert(name(), judged.score);
-                answers.extend(judged.answer.map(|answer| (name(), answer)));
-                explanations.extend(judged.explanation.map(|explanation| (name(), explanation)));
+        let repeats = run.suite.repeats.max(1);
+        let (items, asked): (Vec<usize>, Vec<Asked>) =
+            self.places.chunks(repeats).enumerate().filter_map(missing).unzip();
+        self.items = items;
+        if !asked.is_empty() {
+            let work = Work { suite: run.name, sampling: &run.suite.sampling, seed: run.seed, items: &asked };
+            if !subject.complete(&work, self, stop)? {
+                return Ok(None);
             }
-            let closed = if sample.closed() { None } else { Some("no_close_tag".to_owned()) };
-            let noted = run.scorers.iter().flat_map(|scorer| {
-                scorer.tags(sample).into_iter().map(|tag| format!("{}:{tag}", scorer.name())).collect::<Vec<_>>()
-            });
-            records.push(ItemRecord {
-                suite: run.name.to_owned(),
-                id: row.id.clone(),
-                repeat: *repeat,
-                prompt: row.prompt.display(),
-                text: text.text.clone(),
-                thinking: sample.thinking.map(str::to_owned),
-                answer: sample.answer.to_owned(),
-                tokens: text.tokens,
-                finish: text.finish.to_owned(),
-                scores,
-                answers,
-                explanations,
-                slices: slices(run, row),
-                cluster: cluster(run, row),
-                tags: closed.into_iter().chain(noted).collect(),
-                fields: short_fields(row),
-            });
         }
+        let never = |at: usize| {
+            let reason = format!("{}: the model gave no completion", run.rows[at / repeats].place());
+            Completed::none(ERROR, None, reason)
+        };
+        let taken = std::mem::take(&mut self.places).into_iter().enumerate();
+        let completed: Vec<Completed> = taken.map(|(at, place)| place.unwrap_or_else(|| never(at))).collect();
+        let total = completed.len();
+        let mut judged = |done: usize| {
+            if total > done {
+                self.progress.advance(1.0, &format!("{done} of {total} judged"));
+            }
+        };
+        Ok(score(run, &completed, &mut judged, stop)?.map(|records| (completed, records)))
     }
-    Ok(records)
-}
 
-/// The record of an item whose prompt does not fit.
-fn not_sampled(run: &SuiteRun, row: &Row, repeat: usize, tokens: usize) -> ItemRecord {
-    let reason = format!("{}: the prompt of {tokens} tokens leaves no room in the model's context", row.place());
-    ItemRecord {
-        suite: run.name.to_owned(),
-        id: row.id.clone(),
-        repeat,
-        prompt: row.prompt.display(),
-        text: String::new(),
-        thinking: None,
-        answer: String::new(),
-        tokens: 0,
-        finish: NOT_SAMPLED.to_owned(),
-        scores: run.scorers.iter().map(|s| (s.name().to_owned(), Score::Unscored(reason.clone()))).collect(),
-        answers: BTreeMap::new(),
-        explanations: BTreeMap::new(),
-        slices: slices(run, row),
-        cluster: cluster(run, row),
-        tags: Vec::new(),
-        fields: short_fields(row),
+    /// Leaves no journal behind in which nothing stands.
+    fn close(&mut self) -> Result<(), EvalError> {
+        self.journal.remove_if_empty()
     }
 }
 
-/// The item's value of each slice; a row without the field is in none.
-fn slices(run: &SuiteRun, row: &Row) -> BTreeMap<String, String> {
-    let value = |field: &String| row.fields.get(field).and_then(label);
-    run.suite.slices.iter().filter_map(|(name, field)| Some((name.clone(), value(field)?))).collect()
-}
-
-fn cluster(run: &SuiteRun, row: &Row) -> Option<String> {
-    run.suite.cluster.as_ref().and_then(|field| row.fields.get(field)).and_then(label)
-}
-
-/// A field's value as a label.
-fn label(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+impl Receive for Desk<'_> {
+    fn take(&mut self, item: usize, repeat: usize, completed: Completed) -> Result<(), EvalError> {
+        let at = self.items[item];
+        self.taken += 1;
+        if completed.finish == ERROR {
+            self.failed += 1;
+            let samples = self.places.len();
+            if self.failed as f64 > MOST_FAILED * samples as f64 {
+                let (suite, failed, share) = (self.run.name.to_owned(), self.failed, MOST_FAILED);
+                let last = completed.reason.unwrap_or_default();
+                return Err(EvalError::TooManyFailed { suite, failed, samples, share, last });
+            }
+        } else {
+            let seconds = self.seconds();
+            let line = Line { id: self.run.rows[at].id.clone(), repeat, seconds, completed: completed.clone() };
+            self.journal.append(&line)?;
+        }
+        self.places[at * self.run.suite.repeats.max(1) + repeat] = Some(completed);
+        Ok(())
     }
-}
 
-fn short_fields(row: &Row) -> Map<String, Value> {
-    let short = |value: &Value| match value {
-        Value::Bool(_) | Value::Number(_) => true,
-        Value::String(text) => text.len() <= 200,
-        _ => false,
-    };
-    row.fields.iter().filter(|(_, value)| short(value)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    fn stands(&mut self, under_way: f64, note: &str) {
+        let done = (self.from_journal + self.taken) as f64 + under_way;
+        self.progress.advance((done / self.places.len() as f64).min(1.0), note);
+    }
 }

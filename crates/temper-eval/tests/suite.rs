@@ -11,7 +11,7 @@ use serde_json::json;
 use temper_data::Row;
 use temper_engine::{Model, ModelConfig};
 use temper_eval::{
-    EvalError, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge, read_log, run_suite,
+    Engine, EvalError, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge, read_log, run_suite,
 };
 use temper_recipe::{Gate, Lab, Reference, Sampling, Suite};
 use temper_score::{Better, Score, Scorer};
@@ -108,7 +108,7 @@ fn run(model: &Model, rows: &[Row], seed: u64, log: &Path, seen: &mut Seen) -> R
     let (suite, scorers) = (suite(), scorers());
     let run = SuiteRun { name: "s", suite: &suite, rows, scorers: &scorers, seed, label: "base", log };
     let stop = seen.stop.clone();
-    run_suite(&run, model, &tokenizer(), seen, &stop)
+    run_suite(&run, &Engine { model, tokenizer: &tokenizer() }, seen, &stop)
 }
 
 fn texts(records: &[ItemRecord]) -> Vec<&str> {
@@ -147,8 +147,9 @@ fn records_measurements_and_log() {
 
     // The same log is read again, a log that was changed or that is of other items, weights or seeds is not.
     let mut again = Seen::default();
-    assert_eq!(run(&base, &items, 7, &log, &mut again).unwrap().unwrap(), result);
-    assert_eq!(again.begun, 0);
+    let recalled = run(&base, &items, 7, &log, &mut again).unwrap().unwrap();
+    assert_eq!((recalled.tally.from_log, result.tally.asked, again.begun), (140, 140, 0));
+    assert_eq!(SuiteResult { tally: result.tally.clone(), ..recalled }, result);
     let mut other = Seen::default();
     let reseeded = run(&base, &items, 8, &log, &mut other).unwrap().unwrap();
     assert_eq!(other.begun, 1);
@@ -198,6 +199,37 @@ fn an_interrupted_suite_writes_nothing() {
     assert_eq!(run(&model(1), &rows(100), 7, &log, &mut seen).unwrap(), None);
     assert_eq!((seen.begun, seen.ended), (1, 1));
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn an_interrupted_suite_goes_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, items) = (model(1), rows(150));
+    let (whole, log) = (folder.path().join("whole.jsonl"), folder.path().join("resumed.jsonl"));
+    let uninterrupted = run(&base, &items, 7, &whole, &mut Seen::default()).unwrap().unwrap();
+    // Three batches: 64, 64 and 22 items with two repeats each; it stops in the second one.
+    let mut seen = Seen { stop_at: Some(0.6), ..Seen::default() };
+    assert_eq!(run(&base, &items, 7, &log, &mut seen).unwrap(), None);
+    let journal = folder.path().join("resumed.partial.jsonl");
+    let kept = std::fs::read_to_string(&journal).unwrap();
+    assert_eq!(kept.lines().count(), 1 + 128);
+    // Of the last item's repeats only the first one is left, and a piece of a line.
+    let lines: Vec<&str> = kept.lines().collect();
+    std::fs::write(&journal, lines[..128].join("\n") + "\n{\"id\": ").unwrap();
+    let resumed = run(&base, &items, 7, &log, &mut Seen::default()).unwrap().unwrap();
+    assert_eq!((resumed.tally.from_journal, resumed.tally.asked), (127, 173));
+    assert_eq!(std::fs::read(&log).unwrap(), std::fs::read(&whole).unwrap());
+    assert_eq!(
+        (resumed.cost.tokens_sampled, resumed.cost.flops),
+        (uninterrupted.cost.tokens_sampled, uninterrupted.cost.flops)
+    );
+    assert!(!journal.exists());
+
+    // The journal of other weights is not mixed in.
+    std::fs::write(&journal, kept).unwrap();
+    let other = run(&model(2), &items, 7, &log, &mut Seen::default()).unwrap().unwrap();
+    assert_eq!((other.tally.from_journal, other.tally.asked), (0, 300));
+    assert!(folder.path().join("resumed.partial.1.aside").exists());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use temper_engine::Model;
-use temper_eval::{ItemRecord, Measurement, SuiteRun};
+use temper_eval::{Engine, ItemRecord, Measurement, SuiteRun};
 use temper_text::Tokenizer;
 use temper_train::{Cost, Progress};
 
@@ -63,7 +63,7 @@ pub fn evaluate(
             label: checkpoint,
             log: &file,
         };
-        let Some(result) = temper_eval::run_suite(&run, model, tokenizer, progress, stop)? else {
+        let Some(result) = temper_eval::run_suite(&run, &Engine { model, tokenizer }, progress, stop)? else {
             return Ok(None);
         };
         evaluated.samples.extend(shown(name, &result.records, show));

@@ -1,7 +1,7 @@
 //! Length of completions in tokens, and whether they were cut off.
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Nature, Part, Score, ScoreError};
+use crate::{Better, Nature, Part, Sample, Score, ScoreError};
 
 pub(crate) const LENGTH: Family = Family {
     info: ScorerInfo {
@@ -32,7 +32,9 @@ pub(crate) const TRUNCATED: Family = Family {
 };
 
 fn length(given: &Parameters) -> Result<Made, ScoreError> {
-    Ok(Made::new(&LENGTH, given.none()?, |sample| Score::of(sample.tokens as f64)).within(None))
+    let unknown = || Score::Unscored("the server does not say how many tokens the completion has".to_owned());
+    let tokens = move |sample: &Sample| sample.length().map_or_else(unknown, |tokens| Score::of(tokens as f64));
+    Ok(Made::new(&LENGTH, given.none()?, tokens).within(None))
 }
 
 fn truncated(given: &Parameters) -> Result<Made, ScoreError> {
@@ -52,5 +54,8 @@ mod tests {
         assert_eq!(scorer("length", json!({})).score(&[sample]), [Score::Value(7.0)]);
         assert_eq!(scorer("truncated", json!({})).score(&[sample]), [Score::Value(1.0)]);
         assert_eq!(scorer("length", json!({})).range(), None);
+        let unknown =
+            scorer("length", json!({})).score(&[Sample::new(&r, "abc", 0, true), Sample::new(&r, "", 0, false)]);
+        assert!(matches!(&unknown[0], Score::Unscored(_)) && unknown[1] == Score::Value(0.0));
     }
 }

@@ -48,6 +48,11 @@ impl<'a> Sample<'a> {
         }
     }
 
+    /// Tokens of the completion; `None` where the server that made it did not say, which a text without tokens shows.
+    pub fn length(&self) -> Option<usize> {
+        (self.tokens > 0 || self.text.is_empty()).then_some(self.tokens)
+    }
+
     /// Whether the completion has a closing `</think>`.
     pub fn closed(&self) -> bool {
         self.text.contains(thinking::CLOSE)

@@ -184,7 +184,8 @@ pub struct LogprobsArgs {
 
 #[derive(Args)]
 pub struct EvalArgs {
-    /// Model: a Hugging Face directory, `hf://ORG/MODEL`, or `lab:base`
+    /// Model: a Hugging Face directory, `hf://ORG/MODEL`, `lab:base`, or the address of an OpenAI-compatible server such as
+    /// `http://localhost:8000/v1`
     #[arg(long)]
     pub model: String,
     /// The recipe whose suites are run
@@ -208,6 +209,38 @@ pub struct EvalArgs {
     /// Threads to use; by default all cores
     #[arg(long)]
     pub threads: Option<usize>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// How a model behind a server is asked.
+#[derive(Args)]
+#[command(next_help_heading = "A model behind a server")]
+pub struct ServerArgs {
+    /// Name of the model that the server knows it by; not needed where it serves only one
+    #[arg(long, value_name = "NAME")]
+    pub model_name: Option<String>,
+    /// Environment variable that holds the server's key
+    #[arg(long, value_name = "VAR")]
+    pub api_key_env: Option<String>,
+    /// Requests at a time at most [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections: Option<u16>,
+    /// Requests a minute at most; by default no limit
+    #[arg(long, value_name = "N")]
+    pub requests_per_minute: Option<f64>,
+    /// Seconds that one answer may take [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<f64>,
+    /// How often a request is sent again after an error that may pass [default: 5]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<usize>,
+    /// Other fields of every request as JSON, such as `{"chat_template_kwargs": {"enable_thinking": false}}`
+    #[arg(long, value_name = "JSON")]
+    pub extra: Option<String>,
+    /// File in which replies are kept, so that no request is answered twice; by default none
+    #[arg(long, value_name = "FILE")]
+    pub keep_replies: Option<PathBuf>,
 }
 
 #[derive(Args)]

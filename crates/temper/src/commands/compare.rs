@@ -31,6 +31,7 @@ fn pairs(a: &Path, b: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
                 .map_err(|e| CliError::io(a, e))?
                 .flatten()
                 .map(|entry| entry.file_name())
+                .filter(|name| !name.to_string_lossy().ends_with(".partial.jsonl"))
                 .filter(|name| Path::new(name).extension().is_some_and(|e| e == "jsonl") && b.join(name).exists())
                 .collect();
             names.sort();
