@@ -21,6 +21,10 @@ suites:
     scorers: [gsm8k_flexible, length]
     sampling: {temperature: 0.0, max_tokens: 8}
     repeats: 2
+data:
+  demonstrations: {path: 'lab:demonstrations'}
+arms:
+  main: {stages: [sft: {data: demonstrations, max_steps: 1}]}
 ";
 
 const ITEMS: usize = 60;
