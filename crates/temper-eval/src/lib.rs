@@ -9,6 +9,7 @@ mod error;
 mod gate;
 #[cfg(test)]
 mod golden;
+pub mod hacking;
 mod log;
 mod measure;
 pub(crate) mod nullable;
