@@ -365,7 +365,7 @@ trainer.accelerator = Accelerator(cpu=True)
 trainer.reward_funcs = [rewards.length, rewards.right, think_format_reward, rewards.later]
 trainer.reward_processing_classes = [None] * 4
 trainer.reward_func_names = [f.__name__ for f in trainer.reward_funcs]
-trainer.state, trainer.environments = None, None
+trainer.state, trainer.environments = types.SimpleNamespace(global_step=0), None
 trainer._log_completion_extra = lambda column, values: None
 trainer._log_metric = lambda name, value: None
 trainer._metrics = {"train": {}}

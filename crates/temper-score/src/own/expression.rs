@@ -144,7 +144,7 @@ fn judge(
     }
     let values: Vec<(&str, f64)> =
         parts.iter().map(|(name, score)| (*name, score.value().unwrap_or(f64::NAN))).collect();
-    let context: Value = values.iter().copied().collect();
+    let context = Value::from_pairs(values.iter().copied());
     let score = match eval(context) {
         Err(error) => Score::Error(format!("the formula failed: {}", error.detail().unwrap_or("no reason given"))),
         Ok(value) if value.kind() == ValueKind::Bool => Score::flag(value.is_true()),
@@ -206,6 +206,7 @@ mod tests {
         let scorer = build(json!({"of": {"a": "accuracy", "f": "format"}, "formula": "a + 0.2 * f"})).unwrap();
         assert_eq!(score(&scorer, &row(json!({})), "4"), Score::NotApplicable);
         let judged = scorer.judge(&[crate::Sample::new(&row(json!({"answer": "4"})), "\\boxed{4}", 1, false)]);
+        assert_eq!(judged[0].score, Score::Value(1.0));
         assert_eq!(judged[0].explanation.as_deref(), Some("a = 1, f = 0"));
         assert_eq!(score(&scorer, &row(json!({"answer": "x^2+2x"})), "\\boxed{\\int x}").value(), None);
     }

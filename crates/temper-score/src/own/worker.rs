@@ -141,6 +141,8 @@ impl Worker {
             }
             Ok(Err(_)) | Err(TryRecvError::Disconnected) => return Err(Lost::Broke(self.ended())),
         }
+        // What it wrote about earlier batches explains nothing about this one.
+        lock(&self.errors).clear();
         let mut line = line.into_bytes();
         line.push(b'\n');
         if self.to.as_ref().is_none_or(|to| to.send(line).is_err()) {

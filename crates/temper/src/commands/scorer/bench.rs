@@ -55,6 +55,15 @@ pub fn bench(args: &ScorerBenchArgs) -> Result<ExitCode, CliError> {
     let (samples, threads) = (completions.rows.len(), rayon::current_num_threads());
     let bytes = completions.texts.iter().map(String::len).sum::<usize>();
     if args.json {
+        let speeds: Vec<_> = speeds
+            .iter()
+            .map(|speed| {
+                json!({
+                    "scorer": speed.scorer, "samples_per_s": speed.samples_per_s, "judged": speed.judged,
+                    "scored": speed.scored, "error": speed.error,
+                })
+            })
+            .collect();
         commands::print_json(
             &json!({"scorers": speeds, "samples": samples, "bytes": bytes, "threads": threads, "left_out": left_out}),
         )?;
