@@ -5,6 +5,7 @@
 //! [`read`] turns a recipe's data source into [`Row`]s. What is wrong with a file is told with file, line and field, what was
 //! found, what was expected and what to do ([`DataError`]); no row is passed over in silence.
 
+mod cache_dir;
 mod card;
 mod clean;
 mod columns;
@@ -40,6 +41,7 @@ mod validate;
 mod view;
 mod write;
 
+pub use cache_dir::cache_dir;
 pub use card::{CardEncoding, CardFile, DataCard, Firewall, licence_beside};
 pub use clean::{Cleaned, Cleaner, eval_index};
 pub use columns::Column;

@@ -11,6 +11,7 @@ mod gate;
 #[cfg(test)]
 mod golden;
 mod journal;
+pub mod hacking;
 mod log;
 mod measure;
 pub(crate) mod nullable;

@@ -23,11 +23,18 @@ impl ScorerSpec {
         ScorerSpec { r#type: name.to_string(), params: Map::new() }
     }
 
-    /// The scorers that this one is made of (`minuend` and `subtrahend` of a `difference`), by name.
+    /// The scorers that this one is made of, by name: `minuend` and `subtrahend` of a `difference`, those `of` an
+    /// `expression`.
     pub fn parts(&self) -> Vec<&str> {
-        if self.r#type != "difference" {
-            return Vec::new();
+        match self.r#type.as_str() {
+            "difference" => {
+                ["minuend", "subtrahend"].iter().filter_map(|key| self.params.get(*key)?.as_str()).collect()
+            }
+            "expression" => {
+                let of = self.params.get("of").and_then(Value::as_object);
+                of.into_iter().flat_map(|of| of.values()).filter_map(Value::as_str).collect()
+            }
+            _ => Vec::new(),
         }
-        ["minuend", "subtrahend"].iter().filter_map(|key| self.params.get(*key)?.as_str()).collect()
     }
 }

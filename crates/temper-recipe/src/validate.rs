@@ -137,11 +137,36 @@ impl Checks<'_> {
                     }
                 }
             }
+            if spec.r#type == "expression" {
+                self.expression(&path, spec)?;
+            }
             if firewall::contains_itself(self.recipe, key) {
-                return fail(path, format!("`{key}` is made of itself; a difference must be of other scorers"));
+                let what = if spec.r#type == "expression" { "an expression" } else { "a difference" };
+                return fail(path, format!("`{key}` is made of itself; {what} must be of other scorers"));
             }
         }
         Ok(())
+    }
+
+    /// The parts of an expression. Its formula is read when the scorer is built.
+    fn expression(&self, path: &str, spec: &crate::ScorerSpec) -> Checked {
+        let inner = format!("{path}.of");
+        let Some(Value::Object(of)) =
+            spec.params.get("of").filter(|of| of.as_object().is_some_and(|of| !of.is_empty()))
+        else {
+            return fail(inner, "expected the scorers of the formula by name, as in `of: {a: accuracy, f: format}`");
+        };
+        for (part, scorer) in of {
+            match scorer {
+                Value::String(scorer) => self.scorer(&format!("{inner}.{part}"), scorer)?,
+                _ => return fail(format!("{inner}.{part}"), "expected the name of a scorer"),
+            }
+        }
+        match spec.params.get("formula") {
+            Some(Value::String(_)) => Ok(()),
+            Some(_) => fail(format!("{path}.formula"), "expected a text, as in `a + 0.2 * f`"),
+            None => fail(format!("{path}.formula"), "missing; write it over the names in `of`, as in `a + 0.2 * f`"),
+        }
     }
 
     fn suites(&self) -> Checked {

@@ -23,7 +23,8 @@ mod synthetic;
 pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
 pub use terminal::{
-    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
-    render_measurements, render_row, render_stats, render_template, render_terminal, render_terminal_at,
+    Look, RowOptions, ScorerSpeed, WIDTH, direction, nature, part, render_arm, render_arm_at, render_bench,
+    render_comparison, render_hacking, render_legend, render_measurements, render_row, render_scored,
+    render_scorer_bench, render_scorer_list, render_stats, render_template, render_terminal, render_terminal_at,
     render_unreadable, render_validation, render_verdict,
 };

@@ -23,7 +23,7 @@ pub use error::RunError;
 pub use evaluate::log_path;
 pub use execute::{Ending, Inputs, execute};
 pub use ledger::{Event, Ledger};
-pub use models::{LAB_BASE, Loaded, Resolve, cache_dir, load_directory, local, resolve};
+pub use models::{LAB_BASE, Loaded, Resolve, load_directory, local, resolve};
 pub use plan::{Estimate, MemoryEstimate, estimate};
 pub use prepare::{Encoded, Prepared, PreparedSuite, prepare};
 pub use sources::Sources;

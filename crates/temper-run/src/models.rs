@@ -150,18 +150,9 @@ fn check_fit(model: &Model, tokenizer: &Tokenizer, dir: &Path) -> Result<(), Run
     Ok(())
 }
 
-/// Where pre-trained lab models are kept: `$TEMPER_CACHE`, or `temper` in the user's cache folder.
-pub fn cache_dir() -> PathBuf {
-    let env = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    env("TEMPER_CACHE")
-        .or_else(|| env("XDG_CACHE_HOME").map(|dir| dir.join("temper")))
-        .or_else(|| env("HOME").map(|dir| dir.join(".cache/temper")))
-        .unwrap_or_else(|| std::env::temp_dir().join("temper"))
-}
-
 /// Where the base model of a world is kept.
 pub(crate) fn lab_base_dir(world: &World) -> PathBuf {
-    cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]))
+    temper_data::cache_dir().join(format!("lab-base-{}", &world.base_digest()[..16]))
 }
 
 /// The tokenizer of the lab's base model: from the cache, or trained now.

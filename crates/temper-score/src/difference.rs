@@ -1,13 +1,10 @@
 //! One scorer minus another on the same sample, for instance proxy reward minus gold score.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::registry::build_inner;
-use crate::{Better, Nature, Part, Sample, Score, ScoreError, Scorer};
+use crate::{Better, Nature, Part, Score, ScoreError};
 
 pub(crate) const DIFFERENCE: Family = Family {
     info: ScorerInfo {
@@ -32,8 +29,8 @@ struct DifferenceParameters {
 
 fn difference(given: &Parameters) -> Result<Made, ScoreError> {
     let names: DifferenceParameters = given.read()?;
-    let minuend = build_inner(&names.minuend, given.named, given.lab, given.path)?;
-    let subtrahend = build_inner(&names.subtrahend, given.named, given.lab, given.path)?;
+    let minuend = given.build(&names.minuend)?;
+    let subtrahend = given.build(&names.subtrahend)?;
     let range = match (minuend.range(), subtrahend.range()) {
         (Some(a), Some(b)) => Some((a.0 - b.1, a.1 - b.0)),
         _ => None,
@@ -41,23 +38,23 @@ fn difference(given: &Parameters) -> Result<Made, ScoreError> {
     let part = if minuend.part() == subtrahend.part() { minuend.part() } else { Part::Whole };
     let title = format!("{} − {}", minuend.title(), subtrahend.title());
     let identity = json!({"minuend": minuend.digest(), "subtrahend": subtrahend.digest()});
-    Ok(Made::new(&DIFFERENCE, identity, move |sample| {
-        let (a, b) = (one(&minuend, sample), one(&subtrahend, sample));
-        match (a, b) {
-            (Score::Value(a), Score::Value(b)) => Score::of(a - b),
-            (Score::Error(reason), _) => Score::Error(format!("{}: {reason}", minuend.name())),
-            (_, Score::Error(reason)) => Score::Error(format!("{}: {reason}", subtrahend.name())),
-            (Score::NotApplicable, _) | (_, Score::NotApplicable) => Score::NotApplicable,
-            (Score::Unscored(reason), _) => Score::Unscored(format!("{}: {reason}", minuend.name())),
-            (_, Score::Unscored(reason)) => Score::Unscored(format!("{}: {reason}", subtrahend.name())),
-        }
-    })
-    .reading(part)
-    .within(range)
-    .titled(title))
+    let exact = minuend.nature() == Nature::Exact && subtrahend.nature() == Nature::Exact;
+    let nature = if exact { Nature::Exact } else { Nature::Estimate };
+    let made = Made::batched(&DIFFERENCE, identity, move |samples| {
+        let (a, b) = (minuend.score(samples), subtrahend.score(samples));
+        let names = (minuend.name(), subtrahend.name());
+        a.into_iter().zip(b).map(|(a, b)| minus(a, b, names).into()).collect()
+    });
+    Ok(made.natured(nature).reading(part).within(range).titled(title))
 }
 
-fn one(scorer: &Arc<dyn Scorer>, sample: &Sample) -> Score {
-    let missing = || Score::Error("gave no score for the sample".to_owned());
-    scorer.score(std::slice::from_ref(sample)).pop().unwrap_or_else(missing)
+fn minus(a: Score, b: Score, names: (&str, &str)) -> Score {
+    match (a, b) {
+        (Score::Value(a), Score::Value(b)) => Score::of(a - b),
+        (Score::Error(reason), _) => Score::Error(format!("{}: {reason}", names.0)),
+        (_, Score::Error(reason)) => Score::Error(format!("{}: {reason}", names.1)),
+        (Score::NotApplicable, _) | (_, Score::NotApplicable) => Score::NotApplicable,
+        (Score::Unscored(reason), _) => Score::Unscored(format!("{}: {reason}", names.0)),
+        (_, Score::Unscored(reason)) => Score::Unscored(format!("{}: {reason}", names.1)),
+    }
 }

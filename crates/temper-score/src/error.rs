@@ -28,7 +28,7 @@ pub enum ScoreError {
         remedy: String,
     },
     /// A scorer is made of itself.
-    #[error("scorer `{name}` is made of itself ({path}); let `minuend` and `subtrahend` name other scorers")]
+    #[error("scorer `{name}` is made of itself ({path}); let it be made of other scorers")]
     Circular {
         /// The scorer as the recipe names it.
         name: String,

@@ -1,5 +1,7 @@
 //! What a scorer family provides, and the scorer that is made from it.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -8,6 +10,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use temper_recipe::{Lab, ScorerSpec};
 
+use crate::cache::ScoreCache;
+use crate::registry::build_part;
 use crate::{Better, Judged, Nature, Part, Sample, ScoreError, Scorer};
 
 /// What is known of a scorer type before it has parameters.
@@ -47,9 +51,16 @@ pub(crate) struct Parameters<'a> {
     pub(crate) lab: &'a Lab,
     /// Names on the way to this scorer, itself included.
     pub(crate) path: &'a [&'a str],
+    /// Where judgements of costly scorers are kept.
+    pub(crate) cache: &'a ScoreCache,
 }
 
 impl Parameters<'_> {
+    /// Another scorer, as a part of this one.
+    pub(crate) fn build(&self, name: &str) -> Result<Arc<dyn Scorer>, ScoreError> {
+        build_part(name, self.named, self.lab, self.path, self.cache)
+    }
+
     /// The parameters as a family's own type.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ScoreError> {
         serde_json::from_value(Value::Object(self.spec.params.clone())).map_err(|error| {
@@ -134,7 +145,6 @@ impl Made {
     }
 
     /// Marks the scorer as costly: its judgements are kept in the cache of scores.
-    #[allow(dead_code)]
     pub(crate) fn costly(mut self) -> Self {
         self.costly = true;
         self
@@ -142,6 +152,11 @@ impl Made {
 
     pub(crate) fn titled(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
+        self
+    }
+
+    pub(crate) fn natured(mut self, nature: Nature) -> Self {
+        self.nature = nature;
         self
     }
 
@@ -177,6 +192,9 @@ impl Scorer for Built {
     }
     fn digest(&self) -> String {
         self.digest.clone()
+    }
+    fn identity(&self) -> Value {
+        self.made.identity.clone()
     }
     fn part(&self) -> Part {
         self.made.part

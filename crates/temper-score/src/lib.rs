@@ -5,15 +5,18 @@
 //! error, each counted apart.
 
 pub mod answers;
+mod cache;
 mod difference;
 pub mod equality;
 mod error;
 mod family;
 pub mod format;
 pub mod gsm8k;
+mod impossible;
 mod lab;
 mod language;
 mod length;
+mod own;
 mod rational;
 pub mod refusal;
 mod registry;
@@ -22,8 +25,9 @@ mod scorer;
 #[cfg(test)]
 mod testing;
 
+pub use cache::ScoreCache;
 pub use error::ScoreError;
 pub use family::ScorerInfo;
-pub use registry::{build, identities, known_types, registry};
+pub use registry::{build, build_with, identities, known_types, registry};
 pub use score::{Better, Judged, Nature, Part, Score};
 pub use scorer::{Sample, Scorer};

@@ -1,5 +1,6 @@
 //! The contract of a scorer and the sample that it judges.
 
+use serde_json::Value;
 use temper_data::Row;
 use temper_text::thinking;
 
@@ -73,6 +74,10 @@ pub trait Scorer: Send + Sync {
     /// SHA-256 (hexadecimal) of the scorer's type, version and parameters, defaults written out. Two scorers with the
     /// same digest give the same scores whatever they are called.
     fn digest(&self) -> String;
+    /// What the digest is made of, beside type and version: parameters with their defaults. `null` where it does not say.
+    fn identity(&self) -> Value {
+        Value::Null
+    }
     /// The part of the completion that it reads.
     fn part(&self) -> Part;
     /// The good direction.

@@ -1,6 +1,7 @@
 //! The commands and their arguments.
 
 mod data;
+mod scorer;
 mod tools;
 
 use std::path::PathBuf;
@@ -9,6 +10,10 @@ use clap::{Args, Parser, Subcommand};
 use temper_engine::Precision;
 
 pub use data::{DataArgs, DataCommand, InspectArgs, SourceArgs, StatsArgs, ValidateArgs};
+pub use scorer::{
+    CompletionArgs, HackingArgs, ScorerArgs, ScorerBenchArgs, ScorerCommand, ScorerListArgs, ScorerScoreArgs,
+    ScorerShowArgs,
+};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
@@ -35,6 +40,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// Compare two checkpoints item by item
     Compare(CompareArgs),
+    /// Look for a hacked reward: does the gold score follow the proxy?
+    Hacking(HackingArgs),
+    /// Try scorers by themselves: list them, score completions, measure their speed
+    Scorer(Box<ScorerArgs>),
     /// Draw the report of a run again
     Report(ReportArgs),
     /// Look at data before training, check it, and make it ready

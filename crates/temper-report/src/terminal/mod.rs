@@ -6,11 +6,13 @@
 mod bench;
 mod compare;
 mod gates;
+mod hacking;
 mod histogram;
 mod look;
 mod measurements;
 mod results;
 mod rows;
+mod scorers;
 mod stats;
 mod table;
 mod tokens;
@@ -23,9 +25,11 @@ use crate::number;
 
 pub use bench::render_bench;
 pub use compare::render_comparison;
+pub use hacking::render_hacking;
 pub use look::Look;
 pub use measurements::render_measurements;
 pub use rows::{RowOptions, render_row, render_template, render_unreadable};
+pub use scorers::{ScorerSpeed, direction, nature, part, render_scored, render_scorer_bench, render_scorer_list};
 pub use stats::render_stats;
 pub use tokens::render_legend;
 pub use validation::{render_validation, render_verdict};

@@ -4,12 +4,14 @@ pub mod bench;
 pub mod compare;
 pub mod data;
 pub mod eval;
+pub mod hacking;
 pub mod lab;
 pub mod logprobs;
 pub mod merge;
 pub mod report;
 pub mod run;
 pub mod sample;
+pub mod scorer;
 pub mod single;
 
 use std::io::{IsTerminal, Write};
