@@ -134,7 +134,6 @@ impl Made {
     }
 
     /// Marks the scorer as costly: its judgements are kept in the cache of scores.
-    #[allow(dead_code)]
     pub(crate) fn costly(mut self) -> Self {
         self.costly = true;
         self
@@ -147,6 +146,11 @@ impl Made {
 
     pub(crate) fn reading(mut self, part: Part) -> Self {
         self.part = part;
+        self
+    }
+
+    pub(crate) fn towards(mut self, better: Better) -> Self {
+        self.better = better;
         self
     }
 

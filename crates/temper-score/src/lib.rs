@@ -11,6 +11,7 @@ mod error;
 mod family;
 pub mod format;
 pub mod gsm8k;
+mod judge;
 mod lab;
 mod language;
 mod length;

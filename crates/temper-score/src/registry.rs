@@ -8,7 +8,7 @@ use serde_json::Value;
 use temper_recipe::{Lab, ScorerSpec};
 
 use crate::family::{Family, Parameters, ScorerInfo};
-use crate::{Better, ScoreError, Scorer, answers, difference, format, gsm8k, lab, language, length, refusal};
+use crate::{Better, ScoreError, Scorer, answers, difference, format, gsm8k, judge, lab, language, length, refusal};
 
 /// Every scorer type. A new family is a file of this crate and its line here.
 const FAMILIES: &[&Family] = &[
@@ -30,6 +30,15 @@ const FAMILIES: &[&Family] = &[
     &lab::HELPFUL,
     &lab::ANNOTATOR,
     &difference::DIFFERENCE,
+    &judge::LLAMA_GUARD,
+    &judge::QWEN3GUARD,
+    &judge::WILDGUARD,
+    &judge::HARMBENCH,
+    &judge::STRONGREJECT,
+    &judge::JAILBREAKBENCH,
+    &judge::RUBRIC,
+    &judge::MONITOR,
+    &judge::REWARD_MODEL,
 ];
 
 /// What is known of every scorer type, in the order of the documentation.
@@ -255,7 +264,15 @@ mod tests {
             if info.r#type == "difference" {
                 continue;
             }
-            let scorer = build(info.r#type, None, &Lab::default()).unwrap();
+            let scorer = match build(info.r#type, None, &Lab::default()) {
+                Ok(scorer) => scorer,
+                // A judge says that it needs a model.
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(error.contains("needs"), "{error}");
+                    continue;
+                }
+            };
             assert_eq!((scorer.name(), scorer.better()), (info.r#type, info.better));
             assert!(!info.summary.is_empty() && !scorer.title().is_empty());
         }
