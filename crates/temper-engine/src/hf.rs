@@ -16,6 +16,7 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::model::layout;
 use crate::{EngineError, Frozen, Model, ModelConfig};
 pub use error::HfError;
 pub use peft::AdapterSource;
@@ -48,6 +49,30 @@ impl ModelConfig {
         let json = read_json(&generation)?;
         Ok(config.with_generation(&json).map_err(|e| at(&generation, e))?)
     }
+}
+
+/// SHA-256, in hexadecimal, over `config.json` and over names, types, shapes and bytes of all tensors of a Hugging Face
+/// directory, read from its files without making a model. How the tensors are spread over shards has no bearing on it.
+///
+/// # Errors
+/// [`EngineError::Hf`] as for [`Model::load`], but for values that are not finite.
+pub fn files_digest(dir: &Path) -> Result<String, EngineError> {
+    let config = ModelConfig::load(dir)?;
+    let shards = shards::Shards::open(dir)?;
+    read::check(&config, &layout(&config), &shards)?;
+    let file = dir.join(CONFIG);
+    let json = std::fs::read(&file).map_err(|source| HfError::Read { file, source })?;
+    let mut hash = Sha256::new();
+    hash.update((json.len() as u64).to_le_bytes());
+    hash.update(json);
+    for name in shards.names() {
+        if let Some(entry) = shards.get(name) {
+            hash.update(format!("{name} {:?} {:?}\n", entry.dtype, entry.shape));
+            hash.update(shards.bytes(entry));
+            shards.release(entry);
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Model<f32> {

@@ -41,7 +41,7 @@ pub use batch::Packed;
 pub use config::{Arch, AttentionBias, ModelConfig, Rope, RopeScaling};
 pub use decode::{KvCache, Positions};
 pub use error::EngineError;
-pub use hf::{AdapterSource, HfError};
+pub use hf::{AdapterSource, HfError, files_digest};
 pub use lora::{Adapter, LoraConfig, Projection};
 pub use memory::{Footprint, Memory, peak_memory_bytes, sampling_bytes};
 pub use model::{Grads, Model, TensorInfo, TokenGrads, TokenStats};

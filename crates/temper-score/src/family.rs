@@ -165,6 +165,11 @@ impl Made {
         self
     }
 
+    pub(crate) fn towards(mut self, better: Better) -> Self {
+        self.better = better;
+        self
+    }
+
     pub(crate) fn within(mut self, range: Option<(f64, f64)>) -> Self {
         self.range = range;
         self

@@ -13,6 +13,7 @@ mod family;
 pub mod format;
 pub mod gsm8k;
 mod impossible;
+mod judge;
 mod lab;
 mod language;
 mod length;

@@ -12,6 +12,7 @@ use crate::family::{Family, Parameters, ScorerInfo};
 use crate::{
     Better, ScoreError, Scorer, answers, difference, format, gsm8k, impossible, lab, language, length, own, refusal,
 };
+use crate::{Better, ScoreError, Scorer, answers, difference, format, gsm8k, judge, lab, language, length, refusal};
 
 /// Every scorer type. A new family is a file of this crate and its line here.
 const FAMILIES: &[&Family] = &[
@@ -38,6 +39,15 @@ const FAMILIES: &[&Family] = &[
     &own::PYTHON,
     &own::PROCESS,
     &own::HTTP,
+    &judge::LLAMA_GUARD,
+    &judge::QWEN3GUARD,
+    &judge::WILDGUARD,
+    &judge::HARMBENCH,
+    &judge::STRONGREJECT,
+    &judge::JAILBREAKBENCH,
+    &judge::RUBRIC,
+    &judge::MONITOR,
+    &judge::REWARD_MODEL,
 ];
 
 /// What is known of every scorer type, in the order of the documentation.
@@ -286,7 +296,15 @@ mod tests {
             if ["difference", "expression", "python", "process", "http"].contains(&info.r#type) {
                 continue;
             }
-            let scorer = build(info.r#type, None, &Lab::default()).unwrap();
+            let scorer = match build(info.r#type, None, &Lab::default()) {
+                Ok(scorer) => scorer,
+                // A judge says that it needs a model.
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(error.contains("needs"), "{error}");
+                    continue;
+                }
+            };
             assert_eq!((scorer.name(), scorer.better()), (info.r#type, info.better));
             assert!(!info.summary.is_empty() && !scorer.title().is_empty());
         }

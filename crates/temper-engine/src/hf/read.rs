@@ -47,7 +47,7 @@ fn fetch(shards: &Shards, tensor: &TensorInfo, out: &mut [f32]) -> Result<(), Hf
 }
 
 /// Checks that every tensor is there in its shape, and no other.
-fn check(config: &ModelConfig, tensors: &[TensorInfo], shards: &Shards) -> Result<(), HfError> {
+pub(super) fn check(config: &ModelConfig, tensors: &[TensorInfo], shards: &Shards) -> Result<(), HfError> {
     for tensor in tensors {
         let Some(entry) = shards.get(&tensor.name) else {
             return Err(missing(shards, &tensor.name, tensor.shape.clone()));

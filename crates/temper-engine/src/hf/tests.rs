@@ -329,3 +329,23 @@ fn frozen_models_are_read_like_whole_ones_and_then_frozen() {
     let error = Model::load_frozen(dir.path(), Frozen::Nf4).unwrap_err().to_string();
     assert!(error.contains(Q) && error.contains("NaN"), "{error}");
 }
+
+#[test]
+fn a_directorys_digest_is_of_its_contents() {
+    let digest = |dir: &Path| crate::files_digest(dir).unwrap();
+    let of = digest(&fixture("qwen3"));
+    assert_eq!(of.len(), 64);
+    assert_ne!(of, digest(&fixture("llama")));
+    let other = copy("qwen3");
+    assert_eq!(of, digest(other.path()));
+    let file = other.path().join("model.safetensors");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert_ne!(of, digest(other.path()));
+    let sharded = copy("llama3");
+    digest(sharded.path());
+    fs::remove_file(sharded.path().join("model-00002-of-00006.safetensors")).unwrap();
+    let error = crate::files_digest(sharded.path()).unwrap_err().to_string();
+    assert!(error.contains("model-00002-of-00006.safetensors"), "{error}");
+}
