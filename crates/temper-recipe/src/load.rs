@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::check::{Problem, check};
 use crate::schema::schema;
 use crate::tree::{Node, Place};
-use crate::{Recipe, RecipeError, Stage, overrides};
+use crate::{Recipe, RecipeError, Stage, include, overrides};
 
 impl Recipe {
     /// Reads a recipe file, applies overrides (`a.b.c=value`) and checks it. Scorer types are not checked; see
@@ -34,12 +34,34 @@ impl Recipe {
     }
 
     pub(crate) fn from_tree(
+        tree: Node,
+        origin: &str,
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
+        let place = tree.place_of("arms");
+        let recipe = Recipe::from_tree_of_suites(tree, origin, overrides, known_scorers)?;
+        if recipe.arms.is_empty() {
+            let message = "there is no arm; write at least one, as in `arms: {main: {stages: [...]}}`".to_owned();
+            return Err(invalid(origin, Problem { place, path: "arms".into(), message }));
+        }
+        Ok(recipe)
+    }
+
+    /// As [`Recipe::from_tree`], of a recipe that may be without arms.
+    pub(crate) fn from_tree_of_suites(
         mut tree: Node,
         origin: &str,
         overrides: &[String],
         known_scorers: &[&str],
     ) -> Result<Recipe, RecipeError> {
-        for text in overrides {
+        // What is included first, so that overrides can reach into it.
+        let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|text| overrides::is_about(text, "include"));
+        for text in first {
+            overrides::apply(&mut tree, text)?;
+        }
+        include::expand(&mut tree, origin)?;
+        for text in rest {
             overrides::apply(&mut tree, text)?;
         }
         let value = check(schema(), schema(), &tree, "").map_err(|problem| invalid(origin, problem))?;
@@ -80,10 +102,11 @@ pub(crate) fn invalid(origin: &str, problem: Problem) -> RecipeError {
     RecipeError::Invalid { origin: located(origin, &problem.place), path, message: problem.message }
 }
 
-fn located(origin: &str, place: &Place) -> String {
+pub(crate) fn located(origin: &str, place: &Place) -> String {
     match place {
         Place::Unknown => origin.to_string(),
         Place::At(line, column) => format!("{origin}:{line}:{column}"),
+        Place::In(file, line, column) => format!("{file}:{line}:{column}"),
         Place::Set(text) => format!("--set {text}"),
     }
 }
