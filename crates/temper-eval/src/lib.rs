@@ -15,7 +15,9 @@ pub(crate) mod nullable;
 mod pairs;
 mod provenance;
 mod records;
+mod reduce;
 pub mod sampled;
+mod slices;
 pub mod stats;
 mod suite;
 #[cfg(test)]
@@ -28,5 +30,7 @@ pub use gate::judge;
 pub use log::{append_log, read_log, write_log};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
 pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
+pub use reduce::{Draw, reduce};
+pub use slices::{SliceComparison, compare_slices};
 pub use suite::{SuiteResult, SuiteRun, run_suite};
 pub use verdict::{Action, GateVerdict, Verdict};

@@ -77,7 +77,7 @@ pub fn run_suite(
     let metrics: Vec<Metric> = run.scorers.iter().map(|scorer| Metric::of(scorer.as_ref())).collect();
     let provenance = Provenance::of(run, model, tokenizer);
     if let Some((records, cost)) = recall(run.log, &provenance) {
-        let measurements = measure(run.name, &records, &metrics);
+        let measurements = measure(run.name, &run.suite.reducers, &records, &metrics);
         return Ok(Some(SuiteResult { records, measurements, cost }));
     }
     let start = Instant::now();
@@ -89,7 +89,7 @@ pub fn run_suite(
     cost.peak_memory_bytes = peak_memory_bytes();
     write_log(run.log, &records)?;
     remember(run.log, &provenance, &cost)?;
-    let measurements = measure(run.name, &records, &metrics);
+    let measurements = measure(run.name, &run.suite.reducers, &records, &metrics);
     Ok(Some(SuiteResult { records, measurements, cost }))
 }
 

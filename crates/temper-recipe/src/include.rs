@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::check::{Problem, check};
-use crate::load::{invalid, located};
+use crate::load::{invalid, located, to_yaml};
 use crate::schema::tidy;
 use crate::suggest::unknown;
-use crate::tree::{Content, Entry, Node};
+use crate::tree::{Content, Entry, Node, Place};
 use crate::{Gate, Recipe, RecipeError, ScorerSpec, Suite};
 
 /// A built-in suite file.
@@ -90,7 +90,24 @@ impl SuiteFile {
     }
 }
 
+impl SuiteFile {
+    /// The file as YAML with every default written out.
+    pub fn to_yaml(&self) -> String {
+        to_yaml(&serde_json::to_value(self).unwrap_or_default())
+    }
+}
+
 impl Recipe {
+    /// As [`Recipe::load_with`], with the suite files of `include` beside those that the recipe names itself.
+    pub fn load_including(
+        file: &Path,
+        include: &[String],
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
+        Recipe::load_more(file, include, overrides, known_scorers)
+    }
+
     /// A recipe of included suites alone, without arms, to measure a model that is there already.
     ///
     /// # Errors
@@ -103,6 +120,21 @@ impl Recipe {
     ) -> Result<Recipe, RecipeError> {
         let tree = json!({"name": "eval", "model": {"path": model}, "include": include, "arms": {}});
         Recipe::from_tree_of_suites(Node::from_json(&tree), "--include", overrides, known_scorers)
+    }
+}
+
+/// Adds names to the recipe's `include`.
+pub(crate) fn name(recipe: &mut Node, names: &[String]) {
+    let Content::Map(map) = &mut recipe.value else { return };
+    if names.is_empty() {
+        return;
+    }
+    let entry = map.entry("include".to_owned()).or_insert_with(|| Entry { key: Place::Unknown, node: Node::default() });
+    if matches!(entry.node.value, Content::Null) {
+        entry.node.value = Content::List(Vec::new());
+    }
+    if let Content::List(items) = &mut entry.node.value {
+        items.extend(names.iter().map(|name| Node::from_json(&json!(name))));
     }
 }
 

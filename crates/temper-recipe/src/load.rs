@@ -16,9 +16,23 @@ impl Recipe {
 
     /// As [`Recipe::load`], and checks that every scorer is an entry of `scorers` or one of `known_scorers`.
     pub fn load_with(file: &Path, overrides: &[String], known_scorers: &[&str]) -> Result<Recipe, RecipeError> {
+        Recipe::load_more(file, &[], overrides, known_scorers)
+    }
+
+    /// As [`Recipe::load_with`], with `include` added to the recipe's own.
+    pub(crate) fn load_more(
+        file: &Path,
+        include: &[String],
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
         let text =
             std::fs::read_to_string(file).map_err(|source| RecipeError::Read { file: file.to_path_buf(), source })?;
-        Recipe::parse(&text, &file.display().to_string(), overrides, known_scorers)
+        let origin = file.display().to_string();
+        let mut tree = Node::parse(&text)
+            .map_err(|(place, message)| RecipeError::Yaml { origin: located(&origin, &place), message })?;
+        include::name(&mut tree, include);
+        Recipe::from_tree(tree, &origin, overrides, known_scorers)
     }
 
     /// Reads and checks a recipe from text; `origin` names it in errors.
@@ -91,9 +105,14 @@ impl Recipe {
 
     /// The recipe as YAML with every default written out. Reading it back gives an equal recipe.
     pub fn to_yaml(&self) -> String {
-        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        serde_saphyr::to_string_with_options(&self.to_json(), options).expect("JSON is always YAML")
+        to_yaml(&self.to_json())
     }
+}
+
+/// JSON as YAML.
+pub(crate) fn to_yaml(value: &serde_json::Value) -> String {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(value, options).expect("JSON is always YAML")
 }
 
 /// The error for a problem in the recipe called `origin`.

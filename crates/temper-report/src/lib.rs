@@ -24,6 +24,6 @@ pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
 pub use terminal::{
     Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
-    render_measurements, render_row, render_stats, render_template, render_terminal, render_terminal_at,
-    render_unreadable, render_validation, render_verdict,
+    render_measurements, render_row, render_slice_comparison, render_slices, render_stats, render_template,
+    render_terminal, render_terminal_at, render_unreadable, render_validation, render_verdict,
 };

@@ -1,13 +1,17 @@
 //! What was measured on one checkpoint, without a run around it.
 
 use temper_eval::Measurement;
+use temper_recipe::Reducer;
 
 use super::table::{lines, plain, width};
 use crate::grid::{Estimate, arrow};
 use crate::number::{MISSING, Style, count, grouped};
 
-/// One checkpoint's measurements as a table: metric, value, interval, items, unscored, cut off.
-pub fn render_measurements(measurements: &[Measurement]) -> String {
+/// One checkpoint's measurements as a table: metric, value, interval, items, unscored, cut off. Slices are only counted; see
+/// [`render_slices`](super::render_slices).
+pub fn render_measurements(all: &[Measurement]) -> String {
+    let measurements: Vec<Measurement> = all.iter().filter(|m| m.slice.is_none()).cloned().collect();
+    let sliced = all.len() - measurements.len();
     let rows: Vec<[String; 6]> = measurements.iter().map(row).collect();
     let heading = ["metric", "value", "95 % interval", "n", "unscored", "cut off"];
     let widths: Vec<usize> = (0..heading.len())
@@ -32,7 +36,19 @@ pub fn render_measurements(measurements: &[Measurement]) -> String {
         return "Nothing was measured.\n".to_owned();
     }
     out.push_str("↑ higher is better, ↓ lower is better\n");
+    if sliced > 0 {
+        out.push_str(&format!("{} not shown; --slices shows them\n", count(sliced, "value of a slice")));
+    }
     out
+}
+
+/// A metric's title with its direction, and its reducer where that is not the mean.
+pub(super) fn label(measurement: &Measurement) -> String {
+    let title = format!("{} {}", measurement.title, arrow(measurement.better));
+    match measurement.reducer {
+        Reducer::Mean => title,
+        reducer => format!("{} {reducer}", title.trim_end()),
+    }
 }
 
 fn row(measurement: &Measurement) -> [String; 6] {
@@ -40,7 +56,7 @@ fn row(measurement: &Measurement) -> [String; 6] {
     let style = if measurement.binary { Style::Percent } else { Style::decimal(estimate.value) };
     let interval = style.interval(estimate.interval);
     [
-        format!("  {} {}", measurement.title, arrow(measurement.better)),
+        format!("  {}", label(measurement)),
         estimate.value.map_or(MISSING.to_owned(), |value| style.value(value)),
         if interval.is_empty() { MISSING.to_owned() } else { interval },
         grouped(estimate.n as f64),

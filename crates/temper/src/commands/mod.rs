@@ -11,6 +11,7 @@ pub mod report;
 pub mod run;
 pub mod sample;
 pub mod single;
+pub mod suite;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
