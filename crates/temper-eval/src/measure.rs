@@ -132,7 +132,11 @@ fn clustered_interval(values: &[f64], clusters: &[&str], distinct: usize) -> (f6
 
 /// The part of an interval that a score can reach at all: Student's t knows no limits, the metric does.
 fn within((low, high): (f64, f64), range: Option<(f64, f64)>) -> (f64, f64) {
-    range.map_or((low, high), |(least, most)| (low.max(least), high.min(most)))
+    match range {
+        // What is not a number stays so; `max` would make a limit of it.
+        Some((least, most)) if low.is_finite() => (low.max(least), high.min(most)),
+        _ => (low, high),
+    }
 }
 
 /// The value of every item, by identity, that `reducer` can make of its scored repeats (see [`reduce`]).
@@ -174,6 +178,13 @@ fn reduced<'a>(
         }
     }
     let mut out = Reduced { items: BTreeMap::new(), dropped: BTreeMap::new() };
+    // Items that happen to score 0 or 1 under a metric that knows more are no fair choice of items, so all are left out.
+    let binary = matches!(reducer, Reducer::Pass(_) | Reducer::All(_));
+    let scores = draws.values().flat_map(|(_, repeats)| repeats.iter().map(|(_, draw)| draw.value));
+    if binary && scores.clone().any(|value| value != 0.0 && value != 1.0) {
+        out.dropped.insert("a score that is neither 0 nor 1".to_owned(), scores.count());
+        return out;
+    }
     for (id, (cluster, mut repeats)) in draws {
         repeats.sort_by_key(|(repeat, _)| *repeat);
         let repeats: Vec<Draw> = repeats.into_iter().map(|(_, draw)| draw).collect();
@@ -280,7 +291,7 @@ mod tests {
         assert_eq!((value(Reducer::All(2), None), value(Reducer::Worst(2), None)), (0.166667, 0.166667));
         assert_eq!((&all[0].slice, all[0].reducer, all[0].samples), (&None, Reducer::Mean, 6));
         let zh = all.iter().find(|m| m.slice.as_ref().is_some_and(|(_, value)| value == "zh")).unwrap();
-        assert_eq!((zh.n, zh.samples, zh.low.is_nan()), (1, 3, true));
+        assert_eq!((zh.n, zh.samples), (1, 3));
     }
 
     #[test]
@@ -294,9 +305,12 @@ mod tests {
             record("s", "c", 1, &[("m", Score::Value(0.0))]),
         ];
         let [m] = &measure("s", &[Reducer::Pass(2)], &records, &[metric("m", None)])[..] else { panic!() };
-        assert_eq!((m.n, m.value, m.unscored), (1, 1.0, 4));
+        assert!(m.n == 0 && m.value.is_nan() && m.unscored == 6);
+        assert_eq!(m.tags["pass@2: a score that is neither 0 nor 1"], 5);
+        let binary: Vec<ItemRecord> = records.iter().filter(|record| record.id != "b").cloned().collect();
+        let [m] = &measure("s", &[Reducer::Pass(2)], &binary, &[metric("m", None)])[..] else { panic!() };
+        assert_eq!((m.n, m.value, m.unscored), (1, 1.0, 2));
         assert_eq!(m.tags["pass@2: fewer than 2 scored repeats"], 1);
-        assert_eq!(m.tags["pass@2: a score that is neither 0 nor 1"], 2);
         let neither = Metric { better: Better::Neither, ..metric("m", None) };
         let [m] = &measure("s", &[Reducer::Worst(1)], &records, &[neither])[..] else { panic!() };
         assert!(m.n == 0 && m.value.is_nan() && m.unscored == 6);

@@ -62,6 +62,11 @@ pub fn schema_file() -> String {
     format!("{:#}\n", schema())
 }
 
+/// The schema of suite files as it lies in `docs/suites.schema.json`.
+pub fn suite_schema_file() -> String {
+    format!("{:#}\n", crate::SuiteFile::json_schema())
+}
+
 fn section_table(out: &mut String, heading: &str, section: &Value) {
     let _ = writeln!(out, "### {heading}\n\n{}\n\n| key | default | meaning |\n|---|---|---|", text(section));
     let needed = section.get("required").and_then(Value::as_array);

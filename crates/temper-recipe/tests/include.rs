@@ -64,6 +64,11 @@ fn a_file_lies_beside_the_recipe() {
     let loaded = Recipe::load(&recipe, &[]).unwrap();
     assert_eq!((loaded.suites.len(), loaded.gates.len(), loaded.scorers.len()), (1, 1, 1));
 
+    // What the command line adds comes beside what the recipe names.
+    let more = Recipe::load_including(&recipe, &["language".to_owned()], &[], &[]).unwrap();
+    assert_eq!((more.suites.len(), more.include.len()), (3, 0));
+    assert!(loaded.to_yaml().contains("include: []"));
+
     std::fs::write(folder.path().join("sub/other.yaml"), mine.replace("x.jsonl", "y.jsonl")).unwrap();
     let error = Recipe::load(&recipe, &[]).unwrap_err().to_string();
     let place = |file: &str| folder.path().join(file).display().to_string();

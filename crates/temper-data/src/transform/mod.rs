@@ -78,18 +78,7 @@ impl Transformer {
             out.push(named(row.clone(), NONE, NONE, None, row));
         }
         for family in self.spec.families.clone() {
-            for variant in self.chosen(family, &row.id) {
-                let draw = Draw::new(self.spec.seed, &[&row.id, family.name()], variant as u64);
-                match change(family, variant, row, draw) {
-                    Ok(changed) => {
-                        *self.made.entry(family.name()).or_default() += 1;
-                        let label = format!("{}-{}", family.name(), variant + 1);
-                        let side = if variant < seen(family) { Variants::Seen } else { Variants::HeldOut };
-                        out.push(named(rewritten(row, changed, &label), family.name(), &label, Some(side), row));
-                    }
-                    Err(reason) => *self.skipped.entry((family.name(), reason)).or_default() += 1,
-                }
-            }
+            self.variants(family, row, &mut out);
         }
         Ok(out)
     }
@@ -108,21 +97,45 @@ impl Transformer {
         notes
     }
 
-    /// The numbers of the variants that a row gets, from 0, ascending.
-    fn chosen(&self, family: Family, id: &str) -> Vec<usize> {
+    /// Adds a family's variants of a row, and counts those that cannot be made.
+    fn variants(&mut self, family: Family, row: &Row, out: &mut Vec<Row>) {
         let (seen, all) = (seen(family), count(family));
         let side = match self.spec.side {
             Variants::Seen => 0..seen,
             Variants::HeldOut => seen..all,
             Variants::All => 0..all,
         };
-        let mut chosen: Vec<usize> = side.collect();
-        if let Some(most) = self.spec.per_item.filter(|most| *most < chosen.len()) {
-            Draw::new(self.spec.seed, &[id, family.name(), "variants"], 0).shuffle(&mut chosen);
-            chosen.truncate(most);
-            chosen.sort_unstable();
+        let mut order: Vec<usize> = side.collect();
+        let wanted = self.spec.per_item.map_or(order.len(), |most| most.min(order.len()));
+        if wanted < order.len() {
+            Draw::new(self.spec.seed, &[&row.id, family.name(), "variants"], 0).shuffle(&mut order);
         }
-        chosen
+        let mut made: Vec<(usize, Row)> = Vec::new();
+        let mut reasons: Vec<Skipped> = Vec::new();
+        for variant in order {
+            if made.len() == wanted {
+                break;
+            }
+            let draw = Draw::new(self.spec.seed, &[&row.id, family.name()], variant as u64);
+            match change(family, variant, row, draw) {
+                Ok(changed) => {
+                    let label = format!("{}-{}", family.name(), variant + 1);
+                    let side = if variant < seen { Variants::Seen } else { Variants::HeldOut };
+                    made.push((
+                        variant,
+                        named(rewritten(row, changed, &label), family.name(), &label, Some(side), row),
+                    ));
+                }
+                // Another variant of the side may do.
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        *self.made.entry(family.name()).or_default() += made.len();
+        for reason in reasons.into_iter().take(wanted - made.len()) {
+            *self.skipped.entry((family.name(), reason)).or_default() += 1;
+        }
+        made.sort_by_key(|(variant, _)| *variant);
+        out.extend(made.into_iter().map(|(_, row)| row));
     }
 }
 
@@ -137,7 +150,7 @@ pub fn transform(rows: &[Row], spec: &Transform, source: &str) -> Result<(Vec<Ro
         out.extend(transformer.apply(row)?);
     }
     let notes = transformer.notes();
-    if transformer.made.is_empty() && !rows.is_empty() {
+    if transformer.made.values().sum::<usize>() == 0 && !rows.is_empty() {
         let what = format!("no row could be changed: {}", notes.join("; "));
         return Err(Place::file(source).error(what, "Choose other families, or leave out `transform`"));
     }

@@ -142,13 +142,34 @@ pub(super) fn change(row: &Row, variant: usize, mut draw: Draw) -> Result<Change
                 Some(false) => (SMALLEST.max(old / 2).min(old - 1), old - 1),
                 None => (SMALLEST.max(old / 2), 2 * old),
             };
-            values.insert(number.value, Exact::whole(draw.between(least, most)));
+            // Round numbers stay round.
+            let unit = roundness(old);
+            let (least, most) = ((least + unit - 1) / unit, most / unit);
+            if least <= most {
+                values.insert(number.value, Exact::whole(unit * draw.between(least, most)));
+            }
+        }
+        if values.iter().all(|(old, new)| old == new) {
+            continue;
         }
         if let Some(changed) = rewrite(row, question, solution, &steps, &values) {
             return changed;
         }
     }
     Err("no other numbers give whole and positive results".to_owned())
+}
+
+/// The unit in which a number looks as round as it does: 80,000 becomes another multiple of 10,000, 20 one of 5, 17 any number.
+fn roundness(value: i128) -> i128 {
+    let mut unit = 1;
+    while value % (unit * 10) == 0 {
+        unit *= 10;
+    }
+    match value / unit {
+        6.. => unit,
+        _ if unit >= 10 => unit / 2,
+        _ => 1,
+    }
 }
 
 /// Every annotation, each of which must be right.
@@ -253,6 +274,11 @@ fn stands_alone(question: &str, number: &Number) -> bool {
     fits_before && fits_after && !spoilt.iter().any(|s| word == *s || word.trim_end_matches('.') == *s) && !fraction
 }
 
+/// Whether a value is one that solutions use without being told, or that a word of the question names.
+fn might_be_constant(value: Exact, named: &[Exact]) -> bool {
+    named.contains(&value) || value.as_whole().is_some_and(|n| FAMILIAR.contains(&n) || CONSTANTS.contains(&n))
+}
+
 /// The row's problem with `values` in place of old numbers; `None` where the results do not do, an error where the row cannot be
 /// rewritten at all.
 fn rewrite(
@@ -263,7 +289,8 @@ fn rewrite(
     values: &BTreeMap<Exact, Exact>,
 ) -> Option<Result<Changed, Skipped>> {
     let mut map = values.clone();
-    for step in steps {
+    let named = named(question);
+    for (at, step) in steps.iter().enumerate() {
         let result = evaluate(&replaced(&step.expression, &map)?)?;
         let fits = match step.result.as_whole() {
             Some(_) => result.as_whole().is_some(),
@@ -271,6 +298,12 @@ fn rewrite(
         };
         let sign = if step.result.is_zero() { result.is_zero() } else { result.is_positive() };
         if !fits || !sign || result > Exact::whole(LARGEST) {
+            return None;
+        }
+        // A result such as 2 that is used again may there be the 2 of a half.
+        let again =
+            || steps[at + 1..].iter().any(|later| numbers(&later.expression).iter().any(|n| n.value == step.result));
+        if result != step.result && might_be_constant(step.result, &named) && again() {
             return None;
         }
         match map.get(&step.result) {
@@ -318,6 +351,19 @@ fn rewrite(
     Some(Ok(Changed { fields, completion, ..Changed::request(replaced(question, values)?) }))
 }
 
+/// Commas between thousands.
+fn grouped(number: &str) -> String {
+    let (whole, part) = number.split_at(number.find('.').unwrap_or(number.len()));
+    let mut out = String::new();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out + part
+}
+
 /// The text with numbers replaced; `None` where a new one cannot be written.
 fn replaced(text: &str, map: &BTreeMap<Exact, Exact>) -> Option<String> {
     let mut out = String::with_capacity(text.len());
@@ -325,7 +371,11 @@ fn replaced(text: &str, map: &BTreeMap<Exact, Exact>) -> Option<String> {
     for number in numbers(text) {
         out.push_str(&text[at..number.at.start]);
         match map.get(&number.value) {
-            Some(new) if *new != number.value => out.push_str(&new.write()?),
+            Some(new) if *new != number.value => {
+                let written = new.write()?;
+                let commas = text[number.at.clone()].contains(',');
+                out.push_str(&if commas { grouped(&written) } else { written });
+            }
             _ => out.push_str(&text[number.at.clone()]),
         }
         at = number.at.end;
@@ -402,8 +452,22 @@ mod tests {
         // 33 is 14 and 19 together.
         let apart = why("Of 33, 14 are red and 19 blue. Twice as many?", "<<33*2=66>>66\n#### 66");
         assert!(apart.contains(none), "{apart}");
+        // The 5 that is left is not the 5 of the workdays.
+        let mixed = "He has 18 pens and gives 13 away. Each workday he gets as many as are left. How many in a week?";
+        assert!(why(mixed, "<<18-13=5>>5\n<<5*5=25>>25\n#### 25").contains("no other numbers give"));
         // A result that is a number of the question, too.
         assert!(why("He has 18. She has 9 less and 9 more.", "<<18-9=9>>9\n<<9+9=18>>18\n#### 18").contains(none));
+    }
+
+    #[test]
+    fn numbers_look_as_they_did() {
+        assert_eq!([80_000, 20, 17, 150, 1_200, 45].map(roundness), [10_000, 5, 1, 10, 100, 1]);
+        assert_eq!(["1234567", "999", "1000.5"].map(grouped), ["1,234,567", "999", "1,000.5"]);
+        let house = row("It cost $80,000 and $9,000 more. How much in all?", "<<80000+9000=89000>>89,000\n#### 89,000");
+        let made = changed(&house, 3, 1).unwrap();
+        let asked = numbers(&made.request);
+        assert!(asked.iter().all(|n| n.value.as_whole().unwrap() % 1000 == 0), "{}", made.request);
+        assert!(made.request.contains(",000 and $"), "{}", made.request);
     }
 
     #[test]

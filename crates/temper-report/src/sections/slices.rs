@@ -7,6 +7,7 @@ use super::{Page, cell, folded, section};
 use crate::grid::Estimate;
 use crate::markup::{El, Markup, el};
 use crate::number::{MISSING, Style, count};
+use crate::terminal::why_none;
 
 /// What one row of a breakdown is: the suite, the metric, the reducer and the slice.
 type Key<'a> = (&'a str, &'a str, Reducer, Option<&'a (String, String)>);
@@ -20,7 +21,7 @@ pub fn section_of(page: &Page) -> Option<El> {
     let stages: Vec<_> = page.grid.columns.iter().map(|column| column.stage).collect();
     let all = || stages.iter().flatten().flat_map(|stage| &stage.measurements);
     let mut keys: Vec<&Measurement> = Vec::new();
-    for m in all() {
+    for m in all().filter(|m| why_none(m).is_none()) {
         if !keys.iter().any(|other| key(other) == key(m)) {
             keys.push(m);
         }

@@ -26,6 +26,7 @@ pub use bench::render_bench;
 pub use compare::render_comparison;
 pub use look::Look;
 pub use measurements::render_measurements;
+pub(crate) use measurements::why_none;
 pub use rows::{RowOptions, render_row, render_template, render_unreadable};
 pub use slices::{render_slice_comparison, render_slices};
 pub use stats::render_stats;

@@ -2,7 +2,7 @@
 
 use temper_eval::{Measurement, SliceComparison};
 
-use super::measurements::label;
+use super::measurements::{label, why_none};
 use super::render_comparison;
 use super::table::{lines, plain, width};
 use crate::grid::Estimate;
@@ -11,7 +11,7 @@ use crate::number::{MISSING, Style, grouped};
 /// The slices of one checkpoint's measurements: for each metric the value, interval and items of every slice value.
 pub fn render_slices(measurements: &[Measurement]) -> String {
     let sliced: Vec<(&Measurement, &(String, String))> =
-        measurements.iter().filter_map(|m| Some((m, m.slice.as_ref()?))).collect();
+        measurements.iter().filter(|m| why_none(m).is_none()).filter_map(|m| Some((m, m.slice.as_ref()?))).collect();
     if sliced.is_empty() {
         return "There are no slices: the suites name none, or no item has one.\n".to_owned();
     }
