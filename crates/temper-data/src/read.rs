@@ -1,6 +1,7 @@
 //! Data sources to rows.
 
 use crate::error::{Place, kind, list};
+use crate::file_pattern;
 use crate::formats::{Record, Records};
 use crate::hub::{self, HubFiles};
 use crate::shape::{self, Fields, Parts};
@@ -81,6 +82,15 @@ impl Rows {
     /// # Errors
     /// There is no such file, or its format is not known; on the Hub, as [`hub::dataset_files`].
     pub fn open(source: &DataSource, has_chat_template: bool) -> Result<Self, DataError> {
+        Self::found(source, has_chat_template).map_err(|mut error| {
+            if let Some(about) = &source.about {
+                error.remedy = format!("{}. These rows are {about}", error.remedy);
+            }
+            error
+        })
+    }
+
+    fn found(source: &DataSource, has_chat_template: bool) -> Result<Self, DataError> {
         let files = match source.location() {
             Ok(Location::Hub(path)) => {
                 source::of_hub(&hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?)?
@@ -225,6 +235,9 @@ impl Rows {
     fn row(&mut self, record: Record, file: Arc<str>, name: &str) -> Result<Row, DataError> {
         let Record { line, mut fields } = record;
         let place = Place::line(&file, line);
+        if let Some(pattern) = &self.source.file_pattern {
+            file_pattern::add(pattern, name, line, &mut fields, place)?;
+        }
         let columns = &self.source.columns;
         let parts = self.parts(&fields, place)?;
         let Parts { shape, prompt, completion, rejected, label, steps, answer } =

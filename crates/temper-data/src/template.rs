@@ -4,7 +4,8 @@ use crate::DataError;
 use crate::error::Place;
 use serde_json::{Map, Value};
 
-/// A parsed template. `{name}` is a field's value; `{{` and `}}` are braces; `{}` stays as it is, so that `\boxed{}` can be
+/// A parsed template. `{name}` is a field's value; `{name&text}` is that value and then the text, and nothing where the value is
+/// empty; `{{` and `}}` are braces; `{}` stays as it is, so that `\boxed{}` can be
 /// written plainly.
 #[derive(Debug)]
 pub(crate) struct Template {
@@ -15,6 +16,8 @@ pub(crate) struct Template {
 enum Part {
     Text(String),
     Field(String),
+    /// A value and what follows it, where there is one.
+    Optional(String, String),
 }
 
 impl Template {
@@ -36,7 +39,10 @@ impl Template {
                 if !text.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut text)));
                 }
-                parts.push(Part::Field(name.trim().to_owned()));
+                parts.push(match name.split_once('&') {
+                    None => Part::Field(name.trim().to_owned()),
+                    Some((field, then)) => Part::Optional(field.trim().to_owned(), then.to_owned()),
+                });
                 name.len() + 2
             } else {
                 text.push_str(&rest[..1]);
@@ -54,7 +60,7 @@ impl Template {
     /// The fields that the template names.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Field(name) => Some(name.as_str()),
+            Part::Field(name) | Part::Optional(name, _) => Some(name.as_str()),
             Part::Text(_) => None,
         })
     }
@@ -65,15 +71,23 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Field(name) => match fields.get(name) {
+                Part::Field(name) | Part::Optional(name, _) => match fields.get(name) {
                     None => {
                         let remedy =
                             "Correct the placeholder in the data source's `template`, or write `{{` for a brace";
                         return Err(place.missing(name, fields, remedy));
                     }
                     Some(Value::Null) => {}
-                    Some(Value::String(text)) => out.push_str(text),
-                    Some(value) => out.push_str(&value.to_string()),
+                    Some(Value::String(text)) if text.trim().is_empty() && matches!(part, Part::Optional(..)) => {}
+                    Some(value) => {
+                        match value {
+                            Value::String(text) => out.push_str(text),
+                            value => out.push_str(&value.to_string()),
+                        }
+                        if let Part::Optional(_, then) = part {
+                            out.push_str(then);
+                        }
+                    }
                 },
             }
         }
@@ -84,8 +98,10 @@ impl Template {
 /// The name in a `{name}` that begins `text`.
 fn placeholder(text: &str) -> Option<&str> {
     let name = text.strip_prefix('{')?;
-    let name = &name[..name.find(['{', '}', '\n'])?];
-    text[1 + name.len()..].starts_with('}').then_some(name).filter(|name| !name.trim().is_empty())
+    let name = &name[..name.find(['{', '}'])?];
+    let field = name.split('&').next().unwrap_or_default();
+    let is_one = !field.trim().is_empty() && !field.contains('\n');
+    text[1 + name.len()..].starts_with('}').then_some(name).filter(|_| is_one)
 }
 
 #[cfg(test)]
@@ -105,6 +121,14 @@ mod tests {
         assert_eq!(fill("answer in \\boxed{} or {{n}}").unwrap(), "answer in \\boxed{} or {n}");
         assert_eq!(fill("an open { and a } closed").unwrap_err().field.as_deref(), Some("and a"));
         assert_eq!(fill("} closed, { open").unwrap(), "} closed, { open");
+    }
+
+    #[test]
+    fn what_follows_an_empty_value_is_left_out() {
+        assert_eq!(fill("{question&\n---\n}A").unwrap(), "1 + 1 {x}?\n---\nA");
+        assert_eq!(fill("{none&\n---\n}A").unwrap(), "A");
+        assert_eq!(fill("{gone&x}").unwrap_err().field.as_deref(), Some("gone"));
+        assert_eq!(fill("{&x} {a\nb}").unwrap(), "{&x} {a\nb}");
     }
 
     #[test]

@@ -125,7 +125,9 @@ pub fn judge(gate: &Gate, better: Better, now: &[ItemRecord], reference: Option<
 }
 
 fn absolute(records: &[&ItemRecord], metric: &str) -> Evidence {
-    let values: Vec<f64> = item_values(records.iter().copied(), metric).into_values().collect();
+    let values: Vec<f64> = item_values(records.iter().copied(), metric, temper_recipe::Reducer::Mean, Better::Neither)
+        .into_values()
+        .collect();
     let sampled = Sampled::of(&values, usual_range(values.iter().copied()));
     let score = |record: &&&ItemRecord| !matches!(record.scores.get(metric), Some(Score::NotApplicable));
     let applicable = records.iter().filter(score).count();

@@ -106,7 +106,7 @@ pub fn run_suite(
     if let Some((records, cost)) = recall(run.log, &provenance) {
         let failed = records.iter().filter(|record| record.finish == ERROR).count();
         if failed == 0 || !journal_file(run.log).exists() {
-            let measurements = measure(run.name, &records, &metrics);
+            let measurements = measure(run.name, &run.suite.reducers, &records, &metrics);
             let tally = Tally { samples: records.len(), from_log: records.len(), failed, ..Tally::default() };
             return Ok(Some(SuiteResult { records, measurements, cost, tally }));
         }
@@ -149,7 +149,7 @@ pub fn run_suite(
     if tally.failed == 0 {
         desk.journal.remove()?;
     }
-    let measurements = measure(run.name, &records, &metrics);
+    let measurements = measure(run.name, &run.suite.reducers, &records, &metrics);
     Ok(Some(SuiteResult { records, measurements, cost, tally }))
 }
 

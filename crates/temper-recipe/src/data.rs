@@ -8,17 +8,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::suggest::unknown;
-use crate::{Check, Clean, HubPath, Mix, Part, RecipeError, Shape};
+use crate::{Check, Clean, HubPath, Mix, Part, RecipeError, Shape, Transform};
 
 /// Rows from the lab, a file, a folder, the hub, or a mixture of other sources. One of `path` and `mix` is needed.
 ///
-/// The steps are taken in this order: `filter`, `skip`, `rows`, `part`, `clean`.
+/// The steps are taken in this order: `filter`, `skip`, `rows`, `part`, `clean`, `transform`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSource {
     /// `lab:NAME`, a file (JSONL, JSON, CSV or TSV), a folder or a glob, or `hf://datasets/ORG/NAME[@REVISION][/PATH]`;
     /// `${VAR}` is replaced by the environment variable.
     pub path: String,
+    /// What the rows are, where their publisher has them and under which licence; shown where the file is missing.
+    pub about: Option<String>,
     /// Subset of an `hf://` data set (`config_name` in its README.md); `null` for the default one.
     pub subset: Option<String>,
     /// Split of an `hf://` data set; `null` for `train`, or the only one where there is no `train`.
@@ -34,6 +36,9 @@ pub struct DataSource {
     pub skip: usize,
     /// Which column holds what, where the file's names differ from the usual ones.
     pub columns: Columns,
+    /// Pattern of the files' names, such as `mgsm_{language}.tsv`: the text in place of `{language}` becomes the row's field
+    /// `language`, and the row's line its field `line`.
+    pub file_pattern: Option<String>,
     /// Keep rows whose fields have these values; a list means one of them.
     pub filter: IndexMap<String, Value>,
     /// Text of the prompt with `{field}` placeholders, instead of the prompt column as it is.
@@ -48,6 +53,8 @@ pub struct DataSource {
     pub clean: Clean,
     /// One side of a split of the rows, made before `clean`.
     pub part: Option<Part>,
+    /// The rows in other guises, made after `clean`.
+    pub transform: Option<Transform>,
     /// Checks of the tokenised rows that warn instead of stopping the run.
     pub allow: Vec<Check>,
 }
@@ -56,6 +63,7 @@ impl Default for DataSource {
     fn default() -> Self {
         DataSource {
             path: String::new(),
+            about: None,
             subset: None,
             split: None,
             shape: None,
@@ -63,6 +71,7 @@ impl Default for DataSource {
             rows: None,
             skip: 0,
             columns: Columns::default(),
+            file_pattern: None,
             filter: IndexMap::new(),
             template: None,
             system: None,
@@ -70,6 +79,7 @@ impl Default for DataSource {
             chat_template_kwargs: IndexMap::new(),
             clean: Clean::default(),
             part: None,
+            transform: None,
             allow: Vec::new(),
         }
     }

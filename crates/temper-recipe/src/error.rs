@@ -64,6 +64,14 @@ pub enum RecipeError {
         /// The text.
         text: String,
     },
+    /// A suite file that cannot be included.
+    #[error("`{name}`: {message}")]
+    Include {
+        /// What `include` names.
+        name: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// A malformed `hf://` path.
     #[error("`{text}`: {message}")]
     HubPath {

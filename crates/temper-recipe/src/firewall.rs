@@ -13,7 +13,8 @@ pub(crate) fn check(recipe: &Recipe) -> Checked {
     for (i, gate) in recipe.gates.iter().enumerate() {
         judge(recipe, i, gate)?;
     }
-    held_out(recipe)
+    held_out(recipe)?;
+    guises(recipe)
 }
 
 impl Recipe {
@@ -120,6 +121,38 @@ fn held_out(recipe: &Recipe) -> Checked {
                             ),
                         ));
                     }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No suite may use variants of a family that a stage trains on, unless it says that it does so on purpose.
+fn guises(recipe: &Recipe) -> Checked {
+    let suites = recipe.suites.iter().filter_map(|(name, suite)| Some((name, suite.data.transform.as_ref()?)));
+    for (suite, held_out) in suites.filter(|(_, transform)| !transform.allow_trained) {
+        for (arm_name, arm) in &recipe.arms {
+            for (i, stage) in arm.stages.iter().enumerate() {
+                for source in recipe.training_sources(stage) {
+                    let Some(trained) = recipe.data.get(source).and_then(|source| source.transform.as_ref()) else {
+                        continue;
+                    };
+                    let both = held_out.families.iter().find(|family| trained.families.contains(family));
+                    let Some(family) = both.filter(|_| held_out.side.overlaps(trained.side)) else { continue };
+                    return Err(problem(
+                        format!("suites.{suite}.data.transform.side"),
+                        format!(
+                            "the suite has the {} variants of `{}`, and the rows of `data.{source}`, which stage `{}` of arm \
+                             `{arm_name}` trains on, have the {} ones. Whether it carries over is told by the others: use `side: \
+                             seen` for training and `side: held_out` for the suite, or, to measure what was trained on, set \
+                             `allow_trained: true` on the suite's transform",
+                            held_out.side.name(),
+                            family.name(),
+                            stage.folder(i),
+                            trained.side.name(),
+                        ),
+                    ));
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::check::{Problem, check};
 use crate::schema::schema;
 use crate::tree::{Node, Place};
-use crate::{Recipe, RecipeError, Stage, overrides};
+use crate::{Recipe, RecipeError, Stage, include, overrides};
 
 impl Recipe {
     /// Reads a recipe file, applies overrides (`a.b.c=value`) and checks it. Scorer types are not checked; see
@@ -16,9 +16,23 @@ impl Recipe {
 
     /// As [`Recipe::load`], and checks that every scorer is an entry of `scorers` or one of `known_scorers`.
     pub fn load_with(file: &Path, overrides: &[String], known_scorers: &[&str]) -> Result<Recipe, RecipeError> {
+        Recipe::load_more(file, &[], overrides, known_scorers)
+    }
+
+    /// As [`Recipe::load_with`], with `include` added to the recipe's own.
+    pub(crate) fn load_more(
+        file: &Path,
+        include: &[String],
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
         let text =
             std::fs::read_to_string(file).map_err(|source| RecipeError::Read { file: file.to_path_buf(), source })?;
-        Recipe::parse(&text, &file.display().to_string(), overrides, known_scorers)
+        let origin = file.display().to_string();
+        let mut tree = Node::parse(&text)
+            .map_err(|(place, message)| RecipeError::Yaml { origin: located(&origin, &place), message })?;
+        include::name(&mut tree, include);
+        Recipe::from_tree(tree, &origin, overrides, known_scorers)
     }
 
     /// Reads and checks a recipe from text; `origin` names it in errors.
@@ -34,12 +48,34 @@ impl Recipe {
     }
 
     pub(crate) fn from_tree(
+        tree: Node,
+        origin: &str,
+        overrides: &[String],
+        known_scorers: &[&str],
+    ) -> Result<Recipe, RecipeError> {
+        let place = tree.place_of("arms");
+        let recipe = Recipe::from_tree_of_suites(tree, origin, overrides, known_scorers)?;
+        if recipe.arms.is_empty() {
+            let message = "there is no arm; write at least one, as in `arms: {main: {stages: [...]}}`".to_owned();
+            return Err(invalid(origin, Problem { place, path: "arms".into(), message }));
+        }
+        Ok(recipe)
+    }
+
+    /// As [`Recipe::from_tree`], of a recipe that may be without arms.
+    pub(crate) fn from_tree_of_suites(
         mut tree: Node,
         origin: &str,
         overrides: &[String],
         known_scorers: &[&str],
     ) -> Result<Recipe, RecipeError> {
-        for text in overrides {
+        // What is included first, so that overrides can reach into it.
+        let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|text| overrides::is_about(text, "include"));
+        for text in first {
+            overrides::apply(&mut tree, text)?;
+        }
+        include::expand(&mut tree, origin)?;
+        for text in rest {
             overrides::apply(&mut tree, text)?;
         }
         let value = check(schema(), schema(), &tree, "").map_err(|problem| invalid(origin, problem))?;
@@ -69,9 +105,14 @@ impl Recipe {
 
     /// The recipe as YAML with every default written out. Reading it back gives an equal recipe.
     pub fn to_yaml(&self) -> String {
-        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        serde_saphyr::to_string_with_options(&self.to_json(), options).expect("JSON is always YAML")
+        to_yaml(&self.to_json())
     }
+}
+
+/// JSON as YAML.
+pub(crate) fn to_yaml(value: &serde_json::Value) -> String {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(value, options).expect("JSON is always YAML")
 }
 
 /// The error for a problem in the recipe called `origin`.
@@ -80,10 +121,11 @@ pub(crate) fn invalid(origin: &str, problem: Problem) -> RecipeError {
     RecipeError::Invalid { origin: located(origin, &problem.place), path, message: problem.message }
 }
 
-fn located(origin: &str, place: &Place) -> String {
+pub(crate) fn located(origin: &str, place: &Place) -> String {
     match place {
         Place::Unknown => origin.to_string(),
         Place::At(line, column) => format!("{origin}:{line}:{column}"),
+        Place::In(file, line, column) => format!("{file}:{line}:{column}"),
         Place::Set(text) => format!("--set {text}"),
     }
 }

@@ -16,6 +16,12 @@ pub(crate) fn split(text: &str) -> Option<(&str, &str)> {
     text.split_once('=')
 }
 
+/// Whether the override sets the recipe's key `name` or something in it.
+pub(crate) fn is_about(text: &str, name: &str) -> bool {
+    let key = split(text).map(|(key, _)| key).unwrap_or_default();
+    key.split(['.', '[']).next().is_some_and(|first| first.trim() == name)
+}
+
 /// Applies one override to the tree. The value is YAML. A key of the path is a key of the recipe, an index into a list
 /// (`stages.0`, `stages[0]`), or, in a list of stages, a stage's name or kind where only one stage has it.
 pub(crate) fn apply(tree: &mut Node, text: &str) -> Result<(), RecipeError> {

@@ -35,6 +35,9 @@ pub struct Recipe {
     pub lab: Lab,
     /// Compute budget that each arm may spend; `null` for none.
     pub budget: Option<Budget>,
+    /// Suite files whose scorers, suites and gates are added: built-in names (`temper suite list`) or files, relative to the
+    /// recipe. In a resolved recipe they are written out and this list is empty.
+    pub include: Vec<String>,
     /// Data sources by name, for stages to refer to.
     pub data: IndexMap<String, DataSource>,
     /// Scorers with parameters, by name. Built-in types without parameters need no entry.
@@ -66,6 +69,7 @@ impl Default for Recipe {
             micro_batch_tokens: None,
             lab: Lab::default(),
             budget: None,
+            include: Vec::new(),
             data: IndexMap::new(),
             scorers: IndexMap::new(),
             suites: IndexMap::new(),

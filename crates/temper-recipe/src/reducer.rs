@@ -24,6 +24,16 @@ pub enum Reducer {
     Worst(usize),
 }
 
+impl Reducer {
+    /// Repeats of an item that it draws; `None` for a reducer that takes as many as there are.
+    pub fn draws(self) -> Option<usize> {
+        match self {
+            Reducer::Mean | Reducer::Majority => None,
+            Reducer::Pass(k) | Reducer::All(k) | Reducer::Worst(k) => Some(k),
+        }
+    }
+}
+
 impl fmt::Display for Reducer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -26,7 +26,7 @@ impl Recipe {
 }
 
 /// A key that is needed has no default.
-fn tidy(value: &mut Value) {
+pub(crate) fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => {
             let required: Vec<String> = map

@@ -15,6 +15,8 @@ pub(crate) enum Place {
     Unknown,
     /// Line and column in the file, from 1.
     At(u64, u64),
+    /// Line and column in an included file, from 1.
+    In(String, u64, u64),
     /// An override, as given.
     Set(String),
 }
@@ -98,6 +100,24 @@ impl Node {
             Content::Map(map) => map.values_mut().for_each(|entry| {
                 entry.key = place.clone();
                 entry.node.mark(place);
+            }),
+            _ => {}
+        }
+    }
+
+    /// Says of the value and all in it that its lines are those of `file`.
+    pub fn of_file(&mut self, file: &str) {
+        let told = |place: &mut Place| {
+            if let Place::At(line, column) = *place {
+                *place = Place::In(file.to_owned(), line, column);
+            }
+        };
+        told(&mut self.place);
+        match &mut self.value {
+            Content::List(items) => items.iter_mut().for_each(|item| item.of_file(file)),
+            Content::Map(map) => map.values_mut().for_each(|entry| {
+                told(&mut entry.key);
+                entry.node.of_file(file);
             }),
             _ => {}
         }

@@ -9,7 +9,7 @@ use crate::suggest::unknown;
 use crate::tree::{Node, Place};
 use crate::{
     ALL_LINEAR, Arm, Bytes, Clean, DataSource, Gate, Grpo, HubKind, HubPath, LoraSpec, Mix, PROJECTIONS, Recipe,
-    RecipeError, Reject, Sft, Stage, StageData, Targets, firewall,
+    RecipeError, Reject, Sft, Stage, StageData, Suite, Targets, firewall,
 };
 
 /// What a check finds: nothing or the first problem.
@@ -73,9 +73,6 @@ impl Checks<'_> {
         }
         self.scorers()?;
         self.suites()?;
-        if recipe.arms.is_empty() {
-            return fail("arms", "there is no arm; write at least one, as in `arms: {main: {stages: [...]}}`");
-        }
         for (key, arm) in &recipe.arms {
             let path = format!("arms.{key}");
             name(&path, key)?;
@@ -179,6 +176,10 @@ impl Checks<'_> {
             }
             data_source(&inner, &suite.data)?;
             self.clean(&inner, &suite.data)?;
+            reducers(&path, suite)?;
+            for slice in suite.slices.keys() {
+                name(&format!("{path}.slices"), slice)?;
+            }
             for (i, scorer) in suite.scorers.iter().enumerate() {
                 let inner = format!("{path}.scorers[{i}]");
                 self.scorer(&inner, scorer)?;
@@ -485,6 +486,28 @@ impl Checks<'_> {
         }
         Ok(())
     }
+}
+
+/// Reducers that the suite's repeats can serve, each once.
+fn reducers(path: &str, suite: &Suite) -> Checked {
+    for (i, reducer) in suite.reducers.iter().enumerate() {
+        let inner = format!("{path}.reducers[{i}]");
+        if suite.reducers[..i].contains(reducer) {
+            return fail(inner, format!("`{reducer}` is listed twice; take one out"));
+        }
+        if let Some(k) = reducer.draws()
+            && k > suite.repeats
+        {
+            return fail(
+                inner,
+                format!(
+                    "`{reducer}` needs {k} completions of an item, and `repeats` is {}; set `{path}.repeats` to {k} or more",
+                    suite.repeats
+                ),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Names become folders and parts of paths.

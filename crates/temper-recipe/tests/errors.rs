@@ -64,8 +64,8 @@ fn unknown_keys() {
     assert_eq!(
         with("rows: 200", "row: 200"),
         "r.yaml:12:37: suites.familiar.data.row: unknown key; did you mean `rows`? \
-         Known keys: path, subset, split, shape, mix, rows, skip, columns, filter, template, system, chat, chat_template_kwargs, \
-         clean, part, allow"
+         Known keys: path, about, subset, split, shape, mix, rows, skip, columns, file_pattern, filter, template, system, chat, chat_template_kwargs, \
+         clean, part, transform, allow"
     );
     assert_eq!(
         with("weight: 0.5", "wieght: 0.5"),
@@ -82,7 +82,7 @@ fn unknown_keys() {
     assert_eq!(
         with("    scorers: [lab", "    temperature: 0\n    scorers: [lab"),
         "r.yaml:13:5: suites.familiar.temperature: unknown key; did you mean `sampling.temperature`? \
-         Known keys: title, data, scorers, sampling, repeats"
+         Known keys: title, data, scorers, sampling, repeats, reducers, slices, cluster"
     );
     assert_eq!(
         with("- grpo", "- gpro"),

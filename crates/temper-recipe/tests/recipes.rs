@@ -147,6 +147,7 @@ fn adapters_and_memory_are_read() {
 fn documents_are_current() {
     let remedy = "run `cargo run -p temper-recipe --example docs` in the root of the repository";
     assert!(fs::read_to_string(root("docs/recipe.schema.json")).unwrap() == docs::schema_file(), "{remedy}");
+    assert!(fs::read_to_string(root("docs/suites.schema.json")).unwrap() == docs::suite_schema_file(), "{remedy}");
     let guide = fs::read_to_string(root("docs/recipe.md")).unwrap();
     assert!(docs::renew(&guide).unwrap() == guide, "{remedy}");
 }

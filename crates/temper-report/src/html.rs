@@ -22,9 +22,9 @@ const STYLE: &str = include_str!("style.css");
 pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
     let grid = Grid::of_arms(run);
     let page = Page { run, dir: run_dir, grid, paired: Paired::new(run, run_dir) };
+    let broken_down = sections::slices::section_of(&page);
+    let above = [sections::headline::arms(&page), sections::results::section_of(&page)];
     let sections = [
-        sections::headline::arms(&page),
-        sections::results::section_of(&page),
         sections::plots::section_of(&page),
         sections::stages::section_of(&page),
         sections::gates::section_of(&page),
@@ -43,7 +43,13 @@ pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
         .add(el("title").text(format!("{} · Temper", run.name)))
         .add(el("style").add(Markup::trusted(STYLE)));
     let foot = el("footer").text(format!("Made by Temper {} from this run alone.", run.temper_version));
-    let main = el("main").add(sections::headline::header(&page)).add(contents()).all(sections).add(foot);
+    let main = el("main")
+        .add(sections::headline::header(&page))
+        .add(contents())
+        .all(above)
+        .add(broken_down)
+        .all(sections)
+        .add(foot);
     let body = el("body").add(el("div").class("heat").attr("aria-hidden", "true")).add(main);
     let html: Markup = el("html").attr("lang", "en").add(head).add(body).into();
     format!("<!doctype html>\n{}\n", html.as_str())

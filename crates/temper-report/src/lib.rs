@@ -27,4 +27,7 @@ pub use terminal::{
     render_comparison, render_hacking, render_legend, render_measurements, render_row, render_scored,
     render_scorer_bench, render_scorer_list, render_stats, render_template, render_terminal, render_terminal_at,
     render_unreadable, render_validation, render_verdict,
+    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
+    render_measurements, render_row, render_slice_comparison, render_slices, render_stats, render_template,
+    render_terminal, render_terminal_at, render_unreadable, render_validation, render_verdict,
 };

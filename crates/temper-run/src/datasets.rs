@@ -12,7 +12,7 @@ use temper_data::mix::{Length, Mixture, Part, Unit};
 use temper_data::split::Splitter;
 use temper_data::{
     CardFile, Cleaned, Cleaner, DataCard, DataError, EncodeReport, Encoding, EvalIndex, Firewall, LeakIndex, Row, Rows,
-    TokenWriter, Tokens,
+    TokenWriter, Tokens, Transformer,
 };
 use temper_recipe::{Check, DataSource, Location, Mix, MixBy, MixUntil, Side};
 use temper_text::Tokenizer;
@@ -284,6 +284,7 @@ impl Entry {
             Some(part) => Some(entry.split(part)?),
         };
         let (mut stays, mut count) = (Vec::new(), 0);
+        let mut guises = source.transform.as_ref().map(Transformer::new);
         let mut rows = entry.raw()?;
         loop {
             let batch = rows.by_ref().take(BATCH).collect::<Result<Vec<Row>, DataError>>()?;
@@ -307,16 +308,29 @@ impl Entry {
             for (file, line) in places {
                 let stay = left.next_if(|row| row.file == file && row.line == line);
                 if let Some(row) = stay {
-                    card.add(row);
-                    for wall in walls.iter_mut() {
-                        wall.check_row(count, row);
+                    let made = match &mut guises {
+                        Some(guises) => guises.apply(row)?,
+                        None => vec![row.clone()],
+                    };
+                    // What a row was before it was changed counts too.
+                    if guises.is_some() {
+                        for wall in walls.iter_mut() {
+                            wall.check_row(count, row);
+                        }
                     }
-                    count += 1;
+                    for row in &made {
+                        card.add(row);
+                        for wall in walls.iter_mut() {
+                            wall.check_row(count, row);
+                        }
+                        count += 1;
+                    }
                 }
                 stays.push(stay.is_some());
             }
         }
         card.notes.extend(rows.notes());
+        card.notes.extend(guises.iter().flat_map(Transformer::notes).map(|note| format!("{name}: {note}")));
         drop(rows);
         merge_entry(&mut card.cleaned, cleaner.finish());
         (entry.stays, entry.count) = (stays, count);
@@ -413,11 +427,19 @@ impl Entry {
         };
         let mut changed = Some(changed);
         let mut stays = stays.fuse();
-        Ok(self.raw()?.filter_map(move |row| match (row, stays.next()) {
+        let stay = self.raw()?.filter_map(move |row| match (row, stays.next()) {
             (Err(error), _) => Some(Err(error)),
             (Ok(row), Some(true)) => Some(Ok(row)),
             (Ok(_), Some(false)) => None,
             (Ok(_), None) => changed.take().map(|error| Err(error())),
+        });
+        let mut guises = self.source.transform.as_ref().map(Transformer::new);
+        Ok(stay.flat_map(move |row| match (row, &mut guises) {
+            (Ok(row), Some(guises)) => match guises.apply(&row) {
+                Ok(made) => made.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            },
+            (row, _) => vec![row],
         }))
     }
 }

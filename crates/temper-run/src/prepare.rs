@@ -81,8 +81,23 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
             }
         }
     }
-    let held_out =
-        HeldOut::new(suites.iter().map(|(name, suite)| (name.as_str(), suite.rows.as_slice())).collect::<Vec<_>>());
+    // What an item was before a transform is held out, too.
+    let guarded: IndexMap<&str, Vec<Row>> = suites
+        .iter()
+        .filter(|(_, suite)| suite.suite.data.transform.is_some())
+        .map(|(name, suite)| {
+            let originals = temper_data::transform::originals(&suite.rows);
+            (name.as_str(), suite.rows.iter().cloned().chain(originals).collect())
+        })
+        .collect();
+    let held_out = HeldOut::new(
+        suites
+            .iter()
+            .map(|(name, suite)| {
+                (name.as_str(), guarded.get(name.as_str()).map_or(suite.rows.as_slice(), Vec::as_slice))
+            })
+            .collect::<Vec<_>>(),
+    );
     let mut data = BTreeMap::new();
     let mut notes = Vec::new();
     for name in used {

@@ -42,9 +42,7 @@ impl Sources {
         let Location::Hub(path) = source.location()? else { return Ok(None) };
         let found = hub::dataset_files(&path, source.subset.as_deref(), source.split.as_deref())?;
         let note = origin(&source.path, &found);
-        if !self.notes.borrow().contains(&note) {
-            self.notes.borrow_mut().push(note);
-        }
+        self.note([note]);
         Ok(Some(found))
     }
 
@@ -55,11 +53,29 @@ impl Sources {
     /// As [`Dataset::read`].
     pub fn rows(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
         if source.part.is_none() && source.clean == Clean::default() {
-            return self.given(source, chat);
+            let rows = self.given(source, chat)?;
+            let Some(transform) = &source.transform else { return Ok(rows) };
+            let (rows, notes) = temper_data::transform(&rows, transform, &source.path)?;
+            self.note(notes.into_iter().map(|note| format!("{}: {note}", source.path)));
+            return Ok(rows);
         }
         let name = source.path.clone();
         let all = IndexMap::from([(name.clone(), source.clone())]);
-        Dataset::read(&name, &all, self, &HeldOut::new(Vec::new()), chat)?.rows()
+        let dataset = Dataset::read(&name, &all, self, &HeldOut::new(Vec::new()), chat)?;
+        if source.transform.is_some() {
+            self.note(dataset.card.notes.iter().cloned());
+        }
+        dataset.rows()
+    }
+
+    /// Adds what a reader should know, once.
+    fn note(&self, notes: impl IntoIterator<Item = String>) {
+        let mut all = self.notes.borrow_mut();
+        for note in notes {
+            if !all.contains(&note) {
+                all.push(note);
+            }
+        }
     }
 
     /// The rows of a source before `part` and `clean`: filtered, skipped, capped. `chat`: whether plain prompts become dialogues where the source
@@ -68,7 +84,11 @@ impl Sources {
     /// # Errors
     /// Unknown lab name, missing file, a row that is not what was promised; a source without any row.
     pub fn given(&self, source: &DataSource, chat: bool) -> Result<Vec<Row>, RunError> {
-        let rows = match source.location()? {
+        let location = source.location().map_err(|error| match &source.about {
+            Some(about) => RunError::Other(format!("{error}. These rows are {about}")),
+            None => error.into(),
+        })?;
+        let rows = match location {
             Location::Lab(name) => {
                 refuse_file_keys(source)?;
                 temper_data::select(self.world().rows(&name)?, source)
@@ -106,6 +126,7 @@ fn origin(path: &str, found: &HubFiles) -> String {
 fn refuse_file_keys(source: &DataSource) -> Result<(), RunError> {
     let keys = [
         ("columns", source.columns != Columns::default()),
+        ("file_pattern", source.file_pattern.is_some()),
         ("template", source.template.is_some()),
         ("system", source.system.is_some()),
         ("chat", source.chat.is_some()),

@@ -2,6 +2,7 @@
 
 mod data;
 mod scorer;
+mod suite;
 mod tools;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use scorer::{
     CompletionArgs, HackingArgs, ScorerArgs, ScorerBenchArgs, ScorerCommand, ScorerListArgs, ScorerScoreArgs,
     ScorerShowArgs,
 };
+pub use suite::{ShownSuites, SuiteArgs, SuiteCommand};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
@@ -36,8 +38,10 @@ pub enum Command {
     Sample(SampleArgs),
     /// Log-probabilities of the tokens of each row of a file
     Logprobs(LogprobsArgs),
-    /// Measure a model on the suites of a recipe
+    /// Measure a model on the suites of a recipe, or on built-in ones
     Eval(EvalArgs),
+    /// Look at suites: list the built-in ones, show what is in one, print its prompts
+    Suite(SuiteArgs),
     /// Compare two checkpoints item by item
     Compare(CompareArgs),
     /// Look for a hacked reward: does the gold score follow the proxy?
@@ -199,10 +203,16 @@ pub struct EvalArgs {
     pub model: String,
     /// The recipe whose suites are run
     #[arg(long)]
-    pub recipe: PathBuf,
-    /// Only this suite; may be repeated
+    pub recipe: Option<PathBuf>,
+    /// A suite file: a built-in name (`temper suite list`) or a file; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub include: Vec<String>,
+    /// Only this suite; may be repeated. Without --recipe and --include, a built-in one
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
+    /// Also print the slices
+    #[arg(long)]
+    pub slices: bool,
     /// Folder for the item logs, `<suite>.jsonl`
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -258,6 +268,9 @@ pub struct CompareArgs {
     pub a: PathBuf,
     /// The second item log, or a folder of them
     pub b: PathBuf,
+    /// Also compare within every slice
+    #[arg(long)]
+    pub slices: bool,
     /// Print the comparison as JSON on standard output
     #[arg(long)]
     pub json: bool,

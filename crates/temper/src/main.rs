@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Grpo(args) => commands::single::grpo(&args),
         Command::Sample(args) => commands::sample::sample(&args),
         Command::Logprobs(args) => commands::logprobs::logprobs(&args),
+        Command::Suite(args) => commands::suite::suite(&args),
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Hacking(args) => commands::hacking::hacking(&args),

@@ -8,6 +8,7 @@ pub mod plots;
 pub mod provenance;
 pub mod results;
 pub mod samples;
+pub mod slices;
 pub mod stages;
 pub mod training;
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use temper_eval::{PairedComparison, compare as paired, read_log};
+use serde_json::json;
+use temper_eval::{PairedComparison, SliceComparison, compare as paired, compare_slices, read_log};
 
 use crate::args::CompareArgs;
 use crate::commands;
@@ -12,13 +13,21 @@ use crate::error::CliError;
 /// Compares two logs, or every log that two folders have in common.
 pub fn compare(args: &CompareArgs) -> Result<ExitCode, CliError> {
     let mut all: Vec<PairedComparison> = Vec::new();
+    let mut slices: Vec<SliceComparison> = Vec::new();
     for (a, b) in pairs(&args.a, &args.b)? {
-        all.extend(paired(&read_log(&a)?, &read_log(&b)?));
+        let (a, b) = (read_log(&a)?, read_log(&b)?);
+        all.extend(paired(&a, &b));
+        if args.slices {
+            slices.extend(compare_slices(&a, &b));
+        }
     }
-    if args.json {
-        commands::print_json(&all)?;
-    } else {
-        commands::print(&temper_report::render_comparison(&all))?;
+    match (args.json, args.slices) {
+        (true, false) => commands::print_json(&all)?,
+        (true, true) => commands::print_json(&json!({"all": all, "slices": slices}))?,
+        (false, _) => commands::print(&temper_report::render_comparison(&all))?,
+    }
+    if args.slices && !args.json {
+        commands::print(&format!("\n{}", temper_report::render_slice_comparison(&slices)))?;
     }
     Ok(ExitCode::SUCCESS)
 }

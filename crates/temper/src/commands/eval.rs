@@ -51,16 +51,15 @@ impl Answers {
 /// Measures a model and leaves one item log per suite in `out`.
 pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
     commands::threads(args.threads)?;
-    let mut overrides = args.set.clone();
-    overrides.push(format!("model.path={}", args.model));
-    let mut recipe = Recipe::load(&args.recipe, &overrides)?;
+    let file = args.recipe.as_deref();
+    let mut recipe = commands::suite::recipe(file, &args.include, &args.suites, &args.model, &args.set)?;
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.validate(&temper_score::known_types())?;
     if let Some(unknown) = args.suites.iter().find(|name| !recipe.suites.contains_key(*name)) {
         let known: Vec<&str> = recipe.suites.keys().map(String::as_str).collect();
         return Err(CliError::message(format!(
             "--suite {unknown}: {} has no such suite; it has {}",
-            args.recipe.display(),
+            file.map_or("--include".to_owned(), |file| file.display().to_string()),
             known.join(", ")
         )));
     }
@@ -109,6 +108,9 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
         commands::print_json(&measurements)?;
     } else {
         commands::print(&temper_report::render_measurements(&measurements))?;
+        if args.slices {
+            commands::print(&format!("\n{}", temper_report::render_slices(&measurements)))?;
+        }
         commands::print(&format!("\nItem logs: {}\n", args.out.display()))?;
     }
     Ok(ExitCode::SUCCESS)

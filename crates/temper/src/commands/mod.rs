@@ -13,6 +13,7 @@ pub mod run;
 pub mod sample;
 pub mod scorer;
 pub mod single;
+pub mod suite;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
