@@ -1,8 +1,24 @@
 //! Interval estimates and tests. Formulas as in standard texts; levels are two-sided.
 
+mod agreement;
+mod bootstrap;
+mod exact;
+#[cfg(test)]
+mod fixtures;
+mod multiple;
+mod power;
+mod sequence;
+
 use std::collections::BTreeMap;
 
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+
+pub use agreement::{cohen_kappa, krippendorff_alpha, krippendorff_interval};
+pub use bootstrap::{Bootstrap, RESAMPLES, bootstrap_mean};
+pub use exact::{binomial_test, fisher_exact, sign_flip_test, sign_test};
+pub use multiple::{benjamini_hochberg, holm};
+pub use power::{CORRELATION, POWER, detectable, difference_sd, items_for_effect, share_sd};
+pub use sequence::{bounded_sequence, mean_sequence, share_sequence};
 
 /// A mean with its standard error and interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +56,7 @@ pub fn t_quantile(confidence: f64, df: f64) -> f64 {
 }
 
 /// A level kept inside (0, 1), so that no input panics.
-fn level(confidence: f64) -> f64 {
+pub(crate) fn level(confidence: f64) -> f64 {
     if confidence.is_finite() { confidence.clamp(1e-9, 1.0 - 1e-9) } else { 0.95 }
 }
 
