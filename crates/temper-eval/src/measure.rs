@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use temper_recipe::Reducer;
 use temper_score::{Better, Score, Scorer};
 
+use crate::pairs::{clusters, count_clusters};
 use crate::sampled::Sampled;
 use crate::{ItemRecord, Measurement};
 
@@ -37,15 +38,18 @@ pub fn measure(suite: &str, records: &[ItemRecord], metrics: &[Metric]) -> Vec<M
 }
 
 fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurement {
-    let values: Vec<f64> = item_values(records, &metric.name).into_values().collect();
+    let items = item_values(records, &metric.name);
+    let values: Vec<f64> = items.values().copied().collect();
+    let all: Vec<&ItemRecord> = records.iter().collect();
+    let labels = clusters(&all, items.keys().map(String::as_str));
     let count = |wanted: fn(&Score) -> bool| {
         records.iter().filter(|record| record.scores.get(&metric.name).is_some_and(wanted)).count()
     };
-    let (value, (low, high), binary) = match Sampled::of(&values, metric.range) {
+    let (value, (low, high), binary) = match Sampled::of_clusters(&values, labels.as_deref(), metric.range) {
         None => (f64::NAN, (f64::NAN, f64::NAN), false),
         Some(sampled) => {
             let interval = within(sampled.interval(values.len(), CONFIDENCE), metric.range);
-            (sampled.value(), interval, matches!(sampled, Sampled::Proportion { .. }))
+            (sampled.value(), interval, flags(&values, metric.range))
         }
     };
     let truncated = records.iter().filter(|record| record.truncated()).count();
@@ -63,7 +67,7 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
         reducer: Reducer::Mean,
         slice: None,
         n: values.len(),
-        clusters: None,
+        clusters: count_clusters(labels.as_ref()),
         value,
         low,
         high,
@@ -76,7 +80,13 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
         truncated: if records.is_empty() { f64::NAN } else { truncated as f64 / records.len() as f64 },
         binary,
         tags,
+        corrected: None,
     }
+}
+
+/// Whether every item is 0 or 1 and nothing else can be expected.
+fn flags(values: &[f64], range: Option<(f64, f64)>) -> bool {
+    range == Some((0.0, 1.0)) && values.iter().all(|x| *x == 0.0 || *x == 1.0)
 }
 
 /// The part of an interval that a score can reach at all: Student's t knows no limits, the metric does.

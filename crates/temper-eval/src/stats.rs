@@ -183,6 +183,23 @@ pub fn paired_t_test(differences: &[f64]) -> f64 {
     }
 }
 
+/// Two-sided p of the mean of clustered differences being zero: t test with the cluster-robust error and C − 1 degrees of
+/// freedom; 1 when all differences are zero, not a number for one cluster.
+pub fn clustered_t_test<K: Ord>(differences: &[f64], clusters: &[K]) -> f64 {
+    let Some(estimate) = clustered(differences, clusters, 0.95) else { return f64::NAN };
+    if estimate.se.is_nan() {
+        return f64::NAN;
+    }
+    if estimate.se == 0.0 {
+        return if estimate.value == 0.0 { 1.0 } else { 0.0 };
+    }
+    let count = clusters.iter().collect::<std::collections::BTreeSet<_>>().len() as f64;
+    match StudentsT::new(0.0, 1.0, count - 1.0) {
+        Ok(distribution) => (2.0 * distribution.cdf(-(estimate.value / estimate.se).abs())).min(1.0),
+        Err(_) => f64::NAN,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -120,6 +120,7 @@ fn measure(records: &[ItemRecord], metric: &(&str, &str, Better, bool)) -> Measu
         truncated: records.iter().filter(|r| r.truncated()).count() as f64 / records.len() as f64,
         binary: metric.3,
         tags: BTreeMap::new(),
+        corrected: None,
     }
 }
 
@@ -189,6 +190,8 @@ fn stage(dir: &Path, arm: &str, name: &str, kind: &str, parent: &str, level: f64
         dataset: None,
         measurements: Vec::new(),
         gates: Vec::new(),
+        changes: Vec::new(),
+        since_base: Vec::new(),
         samples: samples(level),
         logs: BTreeMap::new(),
         notes: Vec::new(),
@@ -223,6 +226,18 @@ fn gate(stage: &StageSummary, suite: &str, metric: &str, compares: bool) -> Gate
         gate: format!("{suite}.{metric}"),
         suite: suite.to_owned(),
         metric: metric.to_owned(),
+        reducer: Default::default(),
+        slice: None,
+        judge: "3f2a91bc00000000".to_owned(),
+        margin: compares.then_some(0.05),
+        level: 0.975,
+        p: 0.012,
+        p_adjusted: 0.024,
+        tests: 2,
+        clusters: None,
+        raw: None,
+        change: None,
+        detectable: (verdict == Verdict::Undecided).then_some(0.08),
         rule: if compares { "not worse than parent by more than 5 points" } else { "at most 25 %" }.to_owned(),
         verdict,
         value: if compares { 0.031 } else { m.value },
@@ -310,6 +325,7 @@ pub fn run(dir: &Path) -> RunSummary {
             near_items: BTreeMap::from([("reasoning".to_owned(), 0), ("harmless".to_owned(), 2)]),
             card: "data/demonstrations.md".to_owned(),
         }],
+        axes: Default::default(),
         base: stage(dir, "", BASE, BASE, BASE, 0.3),
         arms: vec![
             arm(

@@ -108,7 +108,13 @@ mod tests {
     }
 
     /// Share of `runs` in which any look at up to `most` items missed the truth.
-    fn missed(runs: u64, most: usize, draw: impl Fn(Key) -> f64, truth: f64, look: impl Fn(&[f64]) -> (f64, f64)) -> f64 {
+    fn missed(
+        runs: u64,
+        most: usize,
+        draw: impl Fn(Key) -> f64,
+        truth: f64,
+        look: impl Fn(&[f64]) -> (f64, f64),
+    ) -> f64 {
         let wrong = (0..runs).filter(|run| {
             let key = Key::new(*run).fold_str("sequence");
             let values: Vec<f64> = (0..most).map(|i| draw(key.fold(i as u64))).collect();
@@ -142,13 +148,19 @@ mod tests {
         let error = missed(300, 300, difference, 0.04, |values| bounded_sequence(values, (-1.0, 1.0), 0.9));
         assert!(error <= 0.1, "differences: {error}");
         // Unbounded values, first looked at after 30.
-        let error = missed(300, 300, |key| 2.0 + 3.0 * key.normal(), 2.0, |values| {
-            if values.len() < 30 {
-                return (f64::NEG_INFINITY, f64::INFINITY);
-            }
-            let (mean, sd) = crate::stats::mean_sd(values).unwrap();
-            mean_sequence(mean, sd, values.len() as f64, 0.9)
-        });
+        let error = missed(
+            300,
+            300,
+            |key| 2.0 + 3.0 * key.normal(),
+            2.0,
+            |values| {
+                if values.len() < 30 {
+                    return (f64::NEG_INFINITY, f64::INFINITY);
+                }
+                let (mean, sd) = crate::stats::mean_sd(values).unwrap();
+                mean_sequence(mean, sd, values.len() as f64, 0.9)
+            },
+        );
         assert!(error <= 0.1, "normal: {error}");
     }
 }
