@@ -424,6 +424,16 @@ fn verdict(test: &Test, level: Level) -> GateVerdict {
     } else {
         (Verdict::Undecided, format!("{interval} straddles the bound {}", number(bound)))
     };
+    let compares = matches!(gate.rule(), Rule::NotWorse { .. });
+    let settled = test.impossible.is_none() && test.settles((low, high)) && !test.too_many_unscored();
+    let outcome = match (verdict, compares) {
+        _ if !settled => "not judged",
+        (Verdict::Pass, true) if test.side.meets(0.0, low, high) && low != 0.0 && high != 0.0 => "better",
+        (Verdict::Pass, true) => "no worse",
+        (_, true) => "worse",
+        (Verdict::Pass, false) => "within the bound",
+        (_, false) => "beyond the bound",
+    };
     let undecided = evidence.basis.as_ref().filter(|_| verdict == Verdict::Undecided);
     GateVerdict {
         gate: test.label.clone(),
@@ -437,6 +447,7 @@ fn verdict(test: &Test, level: Level) -> GateVerdict {
         value,
         low,
         high,
+        outcome: outcome.to_owned(),
         bound,
         margin: gate.not_worse_than.map(|_| gate.margin),
         confidence: gate.confidence,

@@ -80,6 +80,10 @@ pub struct GateVerdict {
     /// Upper end of the interval.
     #[serde(with = "crate::nullable")]
     pub high: f64,
+    /// The judgement in words: `better`, `no worse`, `worse` for a rule that compares, `within the bound`, `beyond the bound`
+    /// for another; `not judged` where the numbers did not decide.
+    #[serde(default)]
+    pub outcome: String,
     /// What `value` is held against.
     pub bound: f64,
     /// The margin of a rule that compares.

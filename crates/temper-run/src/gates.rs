@@ -12,6 +12,7 @@ use temper_score::{Better, Scorer};
 
 use crate::error::RunError;
 use crate::prepare::Prepared;
+use crate::sources::Sources;
 use crate::summary::{BASE, RunSummary, SUMMARY_FILE};
 
 /// Item records by suite.
@@ -76,6 +77,26 @@ pub fn foresee_gates(recipe: &Recipe, prepared: &Prepared) -> Vec<GateForesight>
             (SuiteItems::of(&suite.suite, &suite.rows), scorer.and_then(|scorer| scorer.range()))
         }
     })
+}
+
+/// The same from the recipe alone: reads the items of the suites that have gates, and no model.
+///
+/// # Errors
+/// Items that cannot be read, a scorer that cannot be built.
+pub fn foresee_recipe(recipe: &Recipe, sources: &Sources) -> Result<Vec<GateForesight>, RunError> {
+    let mut items: BTreeMap<&str, SuiteItems> = BTreeMap::new();
+    let mut ranges = BTreeMap::new();
+    for gate in &recipe.gates {
+        if let (Some(suite), false) = (recipe.suites.get(&gate.suite), items.contains_key(gate.suite.as_str())) {
+            items.insert(&gate.suite, SuiteItems::of(suite, &sources.rows(&suite.data, false)?));
+        }
+        let scorer = temper_score::build(&gate.metric, &recipe.scorers, &recipe.lab)?;
+        ranges.insert(gate.metric.as_str(), scorer.range());
+    }
+    Ok(foresee(&recipe.gates, recipe.gate_correction, |gate| {
+        let range = ranges.get(gate.metric.as_str()).copied().flatten();
+        (items.get(gate.suite.as_str()).cloned().unwrap_or_default(), range)
+    }))
 }
 
 /// A checkpoint that was measured: its item logs, and its place where it belongs to a run.

@@ -1,6 +1,9 @@
 //! The commands and their arguments.
 
+mod calibrate;
 mod data;
+mod gate;
+mod scorer;
 mod tools;
 
 use std::path::PathBuf;
@@ -8,7 +11,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use temper_engine::Precision;
 
+pub use calibrate::CalibrateArgs;
 pub use data::{DataArgs, DataCommand, InspectArgs, SourceArgs, StatsArgs, ValidateArgs};
+pub use gate::{GateArgs, Undecided};
+pub use scorer::{ScorerArgs, ScorerCommand};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
@@ -35,6 +41,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// Compare two checkpoints item by item
     Compare(CompareArgs),
+    /// Judge a recipe's gates on item logs: exit code 0 passed, 1 failed, 3 undecided
+    Gate(GateArgs),
+    /// Measure scorers: against people's labels
+    Scorer(Box<ScorerArgs>),
     /// Draw the report of a run again
     Report(ReportArgs),
     /// Look at data before training, check it, and make it ready

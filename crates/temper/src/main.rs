@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Command::Logprobs(args) => commands::logprobs::logprobs(&args),
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Compare(args) => commands::compare::compare(&args),
+        Command::Gate(args) => commands::gate::gate(&args),
+        Command::Scorer(args) => commands::scorer::scorer(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Data(args) => commands::data::data(&args),
         Command::Bench(args) => commands::bench::bench(&args),

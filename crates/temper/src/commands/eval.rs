@@ -34,6 +34,7 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
     let label = loaded.model.digest()[..16].to_owned();
     let mut bars = Bars::new();
     let mut measurements = Vec::new();
+    let calibrations = temper_run::read_calibrations(&recipe)?;
     for (name, suite) in &recipe.suites {
         if !args.suites.is_empty() && !args.suites.contains(name) {
             continue;
@@ -47,7 +48,10 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
         let log = args.out.join(format!("{name}.jsonl"));
         let run = SuiteRun { name, suite, rows: &rows, scorers: &scorers, seed: recipe.seed, label: &label, log: &log };
         match temper_eval::run_suite(&run, &loaded.model, &loaded.tokenizer, &mut bars, stop)? {
-            Some(result) => measurements.extend(result.measurements),
+            Some(mut result) => {
+                temper_eval::correct(&mut result.measurements, &result.records, &scorers, &calibrations);
+                measurements.extend(result.measurements);
+            }
             None => {
                 eprintln!("Stopped. The same command goes on with what is missing.");
                 return Ok(ExitCode::from(130));

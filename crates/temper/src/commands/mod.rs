@@ -1,15 +1,18 @@
 //! One file per command.
 
 pub mod bench;
+pub mod calibrate;
 pub mod compare;
 pub mod data;
 pub mod eval;
+pub mod gate;
 pub mod lab;
 pub mod logprobs;
 pub mod merge;
 pub mod report;
 pub mod run;
 pub mod sample;
+pub mod scorer;
 pub mod single;
 
 use std::io::{IsTerminal, Write};
@@ -100,6 +103,11 @@ pub fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), C
             Err(error)
         }
     }
+}
+
+/// Overrides with a model, for commands that read none: a recipe may leave it to the command line.
+pub fn without_model(set: &[String]) -> Vec<String> {
+    set.iter().cloned().chain(["model.path=none".to_owned()]).collect()
 }
 
 /// An error at a row.
