@@ -137,12 +137,14 @@ fn corrected_rates_are_the_human_ones_with_the_own_errors_only() {
         close(errors.sensitivity, sensitivity, 5e-5);
         close(errors.specificity, specificity, 5e-5);
         close(errors.corrected(observed).unwrap(), human, 1e-12);
-        for (other, ..) in expected.iter().filter(|(other, ..)| *other != model) {
-            let theirs = found[*other].1.judge_errors().unwrap().corrected(observed).unwrap();
-            assert!((theirs - human).abs() > 0.008, "{model} by the errors of {other}: {theirs}");
-        }
     }
-    // The errors of the weakest judge, taken for the rate of another model, miss by ten points and more.
-    let weakest = found["mistralguard"].1.judge_errors().unwrap();
-    assert!(weakest.corrected(0.484).unwrap() - 0.596 > 0.1 && weakest.corrected(0.268).unwrap() - 0.296 > 0.05);
+    // By another model's errors the rate is another one: by those of a model like it a little, by those of an unlike one by ten
+    // points and more.
+    let by = |model: &str, observed: f64| found[model].1.judge_errors().unwrap().corrected(observed).unwrap();
+    close(by("llama2orig", 0.268), 0.2780, 5e-5);
+    close(by("llama2new", 0.484), 0.5908, 5e-5);
+    close(by("mistralguard", 0.268), 0.3906, 5e-5);
+    close(by("mistralguard", 0.484), 0.7677, 5e-5);
+    close(by("llama2new", 0.152), 0.1377, 5e-5);
+    close(by("llama2orig", 0.152), 0.1072, 5e-5);
 }

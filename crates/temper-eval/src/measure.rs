@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use temper_recipe::Reducer;
 use temper_score::{Better, Score, Scorer};
 
-use crate::pairs::{clusters, count_clusters};
 use crate::sampled::Sampled;
 use crate::{ItemRecord, Measurement};
 
@@ -38,18 +37,15 @@ pub fn measure(suite: &str, records: &[ItemRecord], metrics: &[Metric]) -> Vec<M
 }
 
 fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurement {
-    let items = item_values(records, &metric.name);
-    let values: Vec<f64> = items.values().copied().collect();
-    let all: Vec<&ItemRecord> = records.iter().collect();
-    let labels = clusters(&all, items.keys().map(String::as_str));
+    let values: Vec<f64> = item_values(records, &metric.name).into_values().collect();
     let count = |wanted: fn(&Score) -> bool| {
         records.iter().filter(|record| record.scores.get(&metric.name).is_some_and(wanted)).count()
     };
-    let (value, (low, high), binary) = match Sampled::of_clusters(&values, labels.as_deref(), metric.range) {
+    let (value, (low, high), binary) = match Sampled::of(&values, metric.range) {
         None => (f64::NAN, (f64::NAN, f64::NAN), false),
         Some(sampled) => {
             let interval = within(sampled.interval(values.len(), CONFIDENCE), metric.range);
-            (sampled.value(), interval, flags(&values, metric.range))
+            (sampled.value(), interval, matches!(sampled, Sampled::Proportion { .. }))
         }
     };
     let truncated = records.iter().filter(|record| record.truncated()).count();
@@ -67,7 +63,7 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
         reducer: Reducer::Mean,
         slice: None,
         n: values.len(),
-        clusters: count_clusters(labels.as_ref()),
+        clusters: None,
         value,
         low,
         high,
@@ -82,11 +78,6 @@ fn measure_one(suite: &str, records: &[ItemRecord], metric: &Metric) -> Measurem
         tags,
         corrected: None,
     }
-}
-
-/// Whether every item is 0 or 1 and nothing else can be expected.
-fn flags(values: &[f64], range: Option<(f64, f64)>) -> bool {
-    range == Some((0.0, 1.0)) && values.iter().all(|x| *x == 0.0 || *x == 1.0)
 }
 
 /// The part of an interval that a score can reach at all: Student's t knows no limits, the metric does.

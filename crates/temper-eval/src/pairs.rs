@@ -80,13 +80,15 @@ pub(crate) fn join_by(a: &[&ItemRecord], b: &[&ItemRecord], metric: &str, reduce
     pairs
 }
 
-/// The cluster of each item, in the order of `ids`; an item without one stands for itself. `None` where no item has one.
+/// The cluster of each item, in the order of `ids`; an item without one stands for itself. `None` where every item is alone.
 pub(crate) fn clusters<'a>(records: &[&ItemRecord], ids: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
     let known: BTreeMap<&str, &str> =
         records.iter().filter_map(|record| Some((record.id.as_str(), record.cluster.as_deref()?))).collect();
     // The first letter keeps the name of a cluster and the identity of an item apart.
     let label = |id: &str| known.get(id).map_or_else(|| format!("i{id}"), |cluster| format!("c{cluster}"));
-    (!known.is_empty()).then(|| ids.map(label).collect())
+    let labels: Vec<String> = ids.map(label).collect();
+    let together = labels.iter().collect::<BTreeSet<_>>().len() < labels.len();
+    together.then_some(labels)
 }
 
 /// How many different clusters there are.

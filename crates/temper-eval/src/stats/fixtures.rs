@@ -108,7 +108,8 @@ fn detectable_effects() {
     for case in each(&fixture()["power"]) {
         let (sd, n) = (number(&case["sd"]), number(&case["n"]));
         let effect = detectable(sd, n, number(&case["confidence"]), number(&case["power"]));
-        // statsmodels also counts the power of the wrong direction, which is none at these sizes.
-        close(effect, number(&case["effect"]), 1e-6);
+        // statsmodels also counts the power of the wrong direction, which is next to none at these sizes, and
+        // searches for the effect to about six digits.
+        close(effect, number(&case["effect"]), 1e-5);
     }
 }
