@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ItemRecord;
 use crate::measure::{CONFIDENCE, usual_range};
-use crate::pairs::join;
+use crate::pairs::{count_clusters, join};
 use crate::sampled::Sampled;
-use crate::stats::{mcnemar_exact, paired_t_test};
+use crate::stats::{clustered_t_test, holm, mcnemar_exact, paired_t_test};
 
 /// One metric of one suite on two checkpoints, over the items that both have scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,15 +28,25 @@ pub struct PairedComparison {
     /// b − a.
     #[serde(with = "crate::nullable")]
     pub difference: f64,
+    /// Standard error of the difference, cluster-robust where the items come in clusters.
+    #[serde(with = "crate::nullable", default = "crate::nullable::missing")]
+    pub se: f64,
+    /// Clusters that the items form; `None` where every item stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<usize>,
     /// Lower end of the difference's 95 % interval.
     #[serde(with = "crate::nullable")]
     pub low: f64,
     /// Upper end of the difference's 95 % interval.
     #[serde(with = "crate::nullable")]
     pub high: f64,
-    /// p of no difference: McNemar's exact test where every item is 0 or 1, else the paired t test.
+    /// p of no difference: McNemar's exact test where every item is 0 or 1, else the paired t test; the cluster-robust t test
+    /// where the items come in clusters.
     #[serde(with = "crate::nullable")]
     pub p: f64,
+    /// p after Holm's correction over all metrics that were compared together; not a number where nothing was corrected.
+    #[serde(with = "crate::nullable", default = "crate::nullable::missing")]
+    pub p_adjusted: f64,
     /// Whether every item is 0 or 1 in both logs.
     pub binary: bool,
     /// Items that are higher in the second log.
@@ -64,6 +74,14 @@ pub fn compare(a: &[ItemRecord], b: &[ItemRecord]) -> Vec<PairedComparison> {
     comparisons
 }
 
+/// Sets `p_adjusted` of the comparisons that `counts` accepts, by Holm's procedure over all of these.
+pub fn adjust(comparisons: &mut [PairedComparison], counts: impl Fn(&PairedComparison) -> bool) {
+    let p: Vec<f64> = comparisons.iter().map(|one| if counts(one) { one.p } else { f64::NAN }).collect();
+    for (one, adjusted) in comparisons.iter_mut().zip(holm(&p)) {
+        one.p_adjusted = adjusted;
+    }
+}
+
 fn by_suite(records: &[ItemRecord]) -> BTreeMap<&str, Vec<&ItemRecord>> {
     let mut suites: BTreeMap<&str, Vec<&ItemRecord>> = BTreeMap::new();
     for record in records {
@@ -83,13 +101,21 @@ fn compare_one(suite: &str, metric: &str, a: &[&ItemRecord], b: &[&ItemRecord]) 
     let mean = |pick: fn(&(f64, f64)) -> f64| pairs.values.iter().map(pick).sum::<f64>() / n as f64;
     let up = pairs.values.iter().filter(|(x, y)| y > x).count();
     let down = pairs.values.iter().filter(|(x, y)| y < x).count();
-    let (difference, (low, high), p, binary) = match Sampled::of_pairs(&pairs.values, range) {
-        None => (f64::NAN, (f64::NAN, f64::NAN), f64::NAN, false),
+    let binary = n > 0
+        && range == Some((0.0, 1.0))
+        && pairs.values.iter().all(|(x, y)| [x, y].iter().all(|v| **v == 0.0 || **v == 1.0));
+    let sampled = Sampled::of_paired_clusters(&pairs.values, pairs.clusters.as_deref(), range);
+    let (difference, se, (low, high), p) = match sampled {
+        None => (f64::NAN, f64::NAN, (f64::NAN, f64::NAN), f64::NAN),
         Some(sampled) => {
-            let binary = matches!(sampled, Sampled::PairedProportions { .. });
             let differences: Vec<f64> = pairs.values.iter().map(|(x, y)| y - x).collect();
-            let p = if binary { mcnemar_exact(up, down) } else { paired_t_test(&differences) };
-            (sampled.value(), sampled.interval(n, CONFIDENCE), p, binary)
+            let p = match (&pairs.clusters, binary) {
+                (Some(labels), _) => clustered_t_test(&differences, labels),
+                (None, true) => mcnemar_exact(up, down),
+                (None, false) => paired_t_test(&differences),
+            };
+            let se = if n > 1 { sampled.spread() / (n as f64).sqrt() } else { f64::NAN };
+            (sampled.value(), se, sampled.interval(n, CONFIDENCE), p)
         }
     };
     PairedComparison {
@@ -99,9 +125,12 @@ fn compare_one(suite: &str, metric: &str, a: &[&ItemRecord], b: &[&ItemRecord]) 
         a: mean(|pair| pair.0),
         b: mean(|pair| pair.1),
         difference,
+        se,
+        clusters: count_clusters(pairs.clusters.as_ref()),
         low,
         high,
         p,
+        p_adjusted: f64::NAN,
         binary,
         up,
         down,

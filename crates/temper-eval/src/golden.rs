@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use temper_score::Score;
+
+use crate::Confusion;
 use crate::stats::{clustered, mcnemar_chi_squared, mcnemar_exact, mean_interval, paired, wilson};
 use crate::testing::data_file;
 
@@ -76,4 +79,72 @@ fn xstest_over_refusal() {
     assert_eq!((up, down), (80, 5));
     close(mcnemar_chi_squared(up, down), 64.424, 5e-4);
     close(mcnemar_exact(up, down) / 1.8e-18, 1.0, 0.05);
+}
+
+/// The string rule of XSTest against people's labels on the 450 prompts, as stored beside them: for every model the confusion on all
+/// prompts and on the safe ones.
+fn string_rule() -> Option<BTreeMap<String, (Confusion, Confusion)>> {
+    let text = data_file("xstest/xstest_labels_3models.csv")?;
+    let mut lines = text.lines();
+    let columns: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let at = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    let (model, kind, label, rule) = (at("model"), at("type"), at("final_label"), at("strmatch_label"));
+    let mut found: BTreeMap<String, (Confusion, Confusion)> = BTreeMap::new();
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let positive = !cells[label].starts_with('1');
+        let score = Score::flag(!cells[rule].starts_with('1'));
+        let (all, safe) = found.entry(cells[model].to_owned()).or_default();
+        all.count(positive, &score, 0.5);
+        if !cells[kind].starts_with("contrast_") {
+            safe.count(positive, &score, 0.5);
+        }
+    }
+    Some(found)
+}
+
+#[test]
+fn xstest_string_rule_calibrated() {
+    let Some(found) = string_rule() else { return };
+    let expected = [
+        ("llama2new", [249, 9, 25, 167], [0.9244, 0.9651, 0.9088], 0.8439),
+        ("llama2orig", [309, 8, 40, 93], [0.8933, 0.9748, 0.8854], 0.7246),
+        ("mistralguard", [163, 9, 77, 201], [0.8089, 0.9477, 0.6792], 0.6237),
+    ];
+    for (model, counts, [accuracy, precision, recall], kappa) in expected {
+        let all = &found[model].0;
+        let cells = [all.true_positives, all.false_positives, all.false_negatives, all.true_negatives];
+        assert_eq!(cells, counts, "{model}");
+        close(all.accuracy(0.95).unwrap().value, accuracy, 5e-5);
+        close(all.precision(0.95).unwrap().value, precision, 5e-5);
+        close(all.sensitivity(0.95).unwrap().value, recall, 5e-5);
+        let agreement = all.kappa(0.95).unwrap();
+        close(agreement.value, kappa, 5e-5);
+        assert!(agreement.low < kappa && kappa < agreement.high && agreement.high - agreement.low < 0.2);
+    }
+}
+
+#[test]
+fn corrected_rates_are_the_human_ones_with_the_own_errors_only() {
+    let Some(found) = string_rule() else { return };
+    let expected = [
+        ("llama2new", 0.7838, 0.9489, 0.268, 0.296),
+        ("llama2orig", 0.7584, 0.9208, 0.484, 0.596),
+        ("mistralguard", 0.6170, 0.9557, 0.152, 0.188),
+    ];
+    for (model, sensitivity, specificity, observed, human) in expected {
+        let errors = found[model].1.judge_errors().unwrap();
+        close(errors.sensitivity, sensitivity, 5e-5);
+        close(errors.specificity, specificity, 5e-5);
+        close(errors.corrected(observed).unwrap(), human, 1e-12);
+    }
+    // By another model's errors the rate is another one: by those of a model like it a little, by those of an unlike one by ten
+    // points and more.
+    let by = |model: &str, observed: f64| found[model].1.judge_errors().unwrap().corrected(observed).unwrap();
+    close(by("llama2orig", 0.268), 0.2780, 5e-5);
+    close(by("llama2new", 0.484), 0.5908, 5e-5);
+    close(by("mistralguard", 0.268), 0.3906, 5e-5);
+    close(by("mistralguard", 0.484), 0.7677, 5e-5);
+    close(by("llama2new", 0.152), 0.1377, 5e-5);
+    close(by("llama2orig", 0.152), 0.1072, 5e-5);
 }

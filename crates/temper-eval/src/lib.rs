@@ -3,10 +3,14 @@
 //! [`run_suite`] has a [`Subject`] (a model of the engine, or one behind a server) complete a suite's items, scores the
 //! completions and writes the item log; [`measure`] turns records into
 //! [`Measurement`]s with intervals; [`judge`] holds a log against a gate; [`compare`] compares two logs item by item. The unit
+//! [`run_suite`] samples completions of a suite's items, scores them and writes the item log; [`measure`] turns records into
+//! [`Measurement`]s with intervals; [`judge_all`] holds logs against gates; [`compare`] compares two logs item by item. The unit
 //! of every statistic is the item.
 
+mod calibration;
 mod compare;
 mod error;
+mod foresight;
 mod gate;
 #[cfg(test)]
 mod golden;
@@ -22,17 +26,23 @@ mod reduce;
 pub mod sampled;
 mod scoring;
 mod slices;
+mod reduced;
+pub mod sampled;
+mod sequential;
 pub mod stats;
 mod subject;
 mod subject_endpoint;
 mod suite;
+mod tax;
 #[cfg(test)]
 mod testing;
 mod verdict;
 
-pub use compare::{PairedComparison, compare};
+pub use calibration::{Calibration, Calibrations, Confusion, JudgeErrors, LEAST_INFORMATION, correct};
+pub use compare::{PairedComparison, adjust, compare};
 pub use error::EvalError;
-pub use gate::judge;
+pub use foresight::{GateForesight, SuiteItems, foresee};
+pub use gate::{GateCase, judge_all};
 pub use log::{append_log, read_log, write_log};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
 pub use records::{CONTENT_FILTER, ERROR, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, OTHER, STOP};
@@ -42,5 +52,8 @@ pub use suite::{MOST_FAILED, SuiteResult, SuiteRun, Tally, run_suite};
 pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
 pub use reduce::{Draw, reduce};
 pub use slices::{SliceComparison, compare_slices};
+pub use records::{Corrected, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
+pub use sequential::{Look, OnBlock, look};
 pub use suite::{SuiteResult, SuiteRun, run_suite};
-pub use verdict::{Action, GateVerdict, Verdict};
+pub use tax::{AxisChange, Tax, axis_value, dominated_by, safety_tax};
+pub use verdict::{Action, Delta, GateVerdict, Verdict};

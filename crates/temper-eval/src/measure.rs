@@ -113,6 +113,7 @@ fn measure_one(suite: &str, records: &[&ItemRecord], metric: &Metric, reducer: R
         truncated: if records.is_empty() { f64::NAN } else { truncated as f64 / records.len() as f64 },
         binary,
         tags,
+        corrected: None,
     }
 }
 

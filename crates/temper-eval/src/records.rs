@@ -121,6 +121,33 @@ pub struct Measurement {
     /// How many samples carry each of the scorer's own tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, usize>,
+    /// The share corrected for the scorer's errors, where it has a calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Corrected>,
+}
+
+/// A share corrected for the errors of the scorer that found it (Rogan and Gladen).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// The corrected share; the raw one where `note` says that it could not be corrected.
+    pub value: f64,
+    /// Lower end of the 95 % interval, the calibration's own error included.
+    #[serde(with = "crate::nullable")]
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    #[serde(with = "crate::nullable")]
+    pub high: f64,
+    /// Share of the positive that the scorer finds.
+    pub sensitivity: f64,
+    /// Share of the negative that the scorer leaves alone.
+    pub specificity: f64,
+    /// Labelled rows behind the two.
+    pub labels: usize,
+    /// The labelled data that they were measured on.
+    pub source: String,
+    /// Why the share is not corrected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Measurement {

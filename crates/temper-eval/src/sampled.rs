@@ -1,6 +1,6 @@
 //! What is known of a mean from its items, in a form that also answers "and with more items?".
 
-use crate::stats::{clopper_pearson, mean_sd, normal_quantile, paired_proportions, t_quantile, wilson};
+use crate::stats::{clopper_pearson, clustered, mean_sd, normal_quantile, paired_proportions, t_quantile, wilson};
 
 /// The values of a metric over items, reduced to what its interval needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +30,18 @@ pub enum Sampled {
     Constant {
         /// The value.
         value: f64,
+        /// The smallest and largest possible value.
+        range: Option<(f64, f64)>,
+    },
+    /// Items that come in clusters. The t interval with the cluster-robust error and C − 1 degrees of freedom; undefined for one
+    /// cluster. Where no cluster differs from the mean, the interval of [`Sampled::Constant`] with clusters in place of items.
+    Clustered {
+        /// The mean.
+        value: f64,
+        /// Cluster-robust standard error times √n; not a number for one cluster.
+        spread: f64,
+        /// Items per cluster.
+        per_cluster: f64,
         /// The smallest and largest possible value.
         range: Option<(f64, f64)>,
     },
@@ -63,12 +75,50 @@ impl Sampled {
         Sampled::of(&differences, width)
     }
 
+    /// From one value per item and the label of each item's cluster; without labels as [`Sampled::of`]. `None` for no item.
+    pub fn of_clusters<K: Ord>(values: &[f64], clusters: Option<&[K]>, range: Option<(f64, f64)>) -> Option<Self> {
+        let Some(labels) = clusters else { return Sampled::of(values, range) };
+        let estimate = clustered(values, labels, 0.95)?;
+        let n = values.len() as f64;
+        let count = labels.iter().collect::<std::collections::BTreeSet<_>>().len() as f64;
+        Some(Sampled::Clustered {
+            value: estimate.value,
+            spread: estimate.se * n.sqrt(),
+            per_cluster: n / count,
+            range,
+        })
+    }
+
+    /// The same for pairs (a, b) and the mean of b − a.
+    pub fn of_paired_clusters<K: Ord>(
+        pairs: &[(f64, f64)],
+        clusters: Option<&[K]>,
+        range: Option<(f64, f64)>,
+    ) -> Option<Self> {
+        if clusters.is_none() {
+            return Sampled::of_pairs(pairs, range);
+        }
+        let differences: Vec<f64> = pairs.iter().map(|(a, b)| b - a).collect();
+        Sampled::of_clusters(&differences, clusters, range.map(|(low, high)| (low - high, high - low)))
+    }
+
+    /// Standard deviation that an item adds to the mean's error: the error is this over √n.
+    pub fn spread(&self) -> f64 {
+        match *self {
+            Sampled::Proportion { share } => (share * (1.0 - share)).sqrt(),
+            Sampled::PairedProportions { up, down } => (up + down - (up - down).powi(2)).max(0.0).sqrt(),
+            Sampled::Mean { sd, .. } => sd,
+            Sampled::Constant { .. } => 0.0,
+            Sampled::Clustered { spread, .. } => spread,
+        }
+    }
+
     /// The mean.
     pub fn value(&self) -> f64 {
         match *self {
             Sampled::Proportion { share } => share,
             Sampled::PairedProportions { up, down } => up - down,
-            Sampled::Mean { value, .. } | Sampled::Constant { value, .. } => value,
+            Sampled::Mean { value, .. } | Sampled::Constant { value, .. } | Sampled::Clustered { value, .. } => value,
         }
     }
 
@@ -84,6 +134,14 @@ impl Sampled {
                 let half = t_quantile(confidence, total - 1.0) * sd / total.sqrt();
                 (value - half, value + half)
             }
+            Sampled::Clustered { value, spread, per_cluster, range } => {
+                let count = total / per_cluster;
+                if spread == 0.0 {
+                    return Sampled::Constant { value, range }.interval(count.floor() as usize, confidence);
+                }
+                let half = t_quantile(confidence, count - 1.0) * spread / total.sqrt();
+                (value - half, value + half)
+            }
             Sampled::Constant { range: None, .. } if n < 2 => (f64::NAN, f64::NAN),
             Sampled::Constant { value, range: None } => (value, value),
             Sampled::Constant { value, range: Some((low, high)) } => {
@@ -97,9 +155,14 @@ impl Sampled {
 /// The smallest number of items, each like the ones seen, whose interval `decided` accepts; `None` when ten million would not
 /// do. An estimate for planning: with that many new items the gate decides in about half of all cases.
 pub fn items_needed(sampled: &Sampled, confidence: f64, decided: impl Fn(f64, f64) -> bool) -> Option<usize> {
+    items_until(|n| sampled.interval(n, confidence), decided)
+}
+
+/// The same for any interval as a function of the number of items.
+pub fn items_until(interval: impl Fn(usize) -> (f64, f64), decided: impl Fn(f64, f64) -> bool) -> Option<usize> {
     const MOST: usize = 10_000_000;
     let enough = |n: usize| {
-        let (low, high) = sampled.interval(n, confidence);
+        let (low, high) = interval(n);
         decided(low, high)
     };
     let mut high = 1;
@@ -173,6 +236,27 @@ mod tests {
         // Half-width √0.2 z / √n ≤ 0.05: n ≈ 307.
         let n = items_needed(&pairs, 0.95, |low, _| low >= -0.05).unwrap();
         assert!((300..=315).contains(&n), "{n}");
+    }
+
+    #[test]
+    fn clusters_widen_the_interval() {
+        let values: Vec<f64> = (0..40).map(|i| f64::from(u8::from(i % 10 < 6))).collect();
+        let labels: Vec<usize> = (0..40).map(|i| i % 10).collect();
+        let robust = Sampled::of_clusters(&values, Some(&labels), Some((0.0, 1.0))).unwrap();
+        let expected = clustered(&values, &labels, 0.95).unwrap();
+        let (low, high) = robust.interval(40, 0.95);
+        assert!((low - expected.low).abs() < 1e-12 && (high - expected.high).abs() < 1e-12);
+        let plain = Sampled::of(&values, Some((0.0, 1.0))).unwrap().interval(40, 0.95);
+        assert!(high - low > 1.8 * (plain.1 - plain.0));
+        // One cluster says nothing; equal clusters say as much as that many items.
+        assert!(Sampled::of_clusters(&values, Some(&[1; 40]), None).unwrap().interval(40, 0.95).0.is_nan());
+        let equal = Sampled::of_clusters(&[1.0; 40], Some(&labels), Some((0.0, 1.0))).unwrap();
+        assert_eq!(equal.interval(40, 0.95).0, clopper_pearson(10, 10, 0.95).0);
+        let pairs: Vec<(f64, f64)> = values.iter().map(|x| (0.0, *x)).collect();
+        let paired = Sampled::of_paired_clusters(&pairs, Some(&labels), Some((0.0, 1.0))).unwrap();
+        assert!(
+            (paired.value() - robust.value()).abs() < 1e-12 && paired.interval(40, 0.95) == robust.interval(40, 0.95)
+        );
     }
 
     #[test]

@@ -1,8 +1,24 @@
 //! Interval estimates and tests. Formulas as in standard texts; levels are two-sided.
 
+mod agreement;
+mod bootstrap;
+mod exact;
+#[cfg(test)]
+mod fixtures;
+mod multiple;
+mod power;
+mod sequence;
+
 use std::collections::BTreeMap;
 
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+
+pub use agreement::{cohen_kappa, krippendorff_alpha, krippendorff_interval};
+pub use bootstrap::{Bootstrap, RESAMPLES, bootstrap_mean};
+pub use exact::{binomial_test, fisher_exact, sign_flip_test, sign_test};
+pub use multiple::{benjamini_hochberg, holm};
+pub use power::{CORRELATION, POWER, detectable, difference_sd, items_for_effect, share_sd};
+pub use sequence::{bounded_sequence, mean_sequence, share_sequence};
 
 /// A mean with its standard error and interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +56,7 @@ pub fn t_quantile(confidence: f64, df: f64) -> f64 {
 }
 
 /// A level kept inside (0, 1), so that no input panics.
-fn level(confidence: f64) -> f64 {
+pub(crate) fn level(confidence: f64) -> f64 {
     if confidence.is_finite() { confidence.clamp(1e-9, 1.0 - 1e-9) } else { 0.95 }
 }
 
@@ -163,6 +179,23 @@ pub fn paired_t_test(differences: &[f64]) -> f64 {
     let t = mean / (sd / n.sqrt());
     match StudentsT::new(0.0, 1.0, n - 1.0) {
         Ok(distribution) => (2.0 * distribution.cdf(-t.abs())).min(1.0),
+        Err(_) => f64::NAN,
+    }
+}
+
+/// Two-sided p of the mean of clustered differences being zero: t test with the cluster-robust error and C − 1 degrees of
+/// freedom; 1 when all differences are zero, not a number for one cluster.
+pub fn clustered_t_test<K: Ord>(differences: &[f64], clusters: &[K]) -> f64 {
+    let Some(estimate) = clustered(differences, clusters, 0.95) else { return f64::NAN };
+    if estimate.se.is_nan() {
+        return f64::NAN;
+    }
+    if estimate.se == 0.0 {
+        return if estimate.value == 0.0 { 1.0 } else { 0.0 };
+    }
+    let count = clusters.iter().collect::<std::collections::BTreeSet<_>>().len() as f64;
+    match StudentsT::new(0.0, 1.0, count - 1.0) {
+        Ok(distribution) => (2.0 * distribution.cdf(-(estimate.value / estimate.se).abs())).min(1.0),
         Err(_) => f64::NAN,
     }
 }

@@ -11,9 +11,10 @@ use serde_json::json;
 use temper_data::Row;
 use temper_engine::{Model, ModelConfig};
 use temper_eval::{
-    Engine, EvalError, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge, read_log, run_suite,
+    Engine, EvalError, GateCase, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge_all, read_log,
+    run_suite,
 };
-use temper_recipe::{Gate, Lab, Reference, Sampling, Suite};
+use temper_recipe::{Gate, GateCorrection, Lab, Reference, Sampling, Suite};
 use temper_score::{Better, Score, Scorer};
 use temper_text::{Prompt, Tokenizer};
 use temper_train::{Progress, Total};
@@ -186,7 +187,16 @@ fn checkpoints_are_compared_item_by_item() {
         margin: 0.5,
         ..Gate::default()
     };
-    let verdict = judge(&gate, Better::Higher, &b.records, Some(&a.records));
+    let case = GateCase {
+        gate: &gate,
+        better: Better::Higher,
+        judge: "",
+        calibration: None,
+        now: &b.records,
+        reference: Some(&a.records),
+        parent: None,
+    };
+    let verdict = judge_all(&[case], GateCorrection::Holm).remove(0);
     assert_eq!((verdict.n, verdict.unscored), (20, 0.0));
 }
 

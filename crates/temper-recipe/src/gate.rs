@@ -1,9 +1,10 @@
 //! Gates: rules that a checkpoint must meet.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Stage;
+use crate::{Reducer, Stage};
 
 /// A rule on one metric of one suite. Exactly one of `at_least`, `at_most` and `not_worse_than` is needed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +17,11 @@ pub struct Gate {
     pub suite: String,
     /// One of the suite's scorers. No arm that the gate applies to may train on it.
     pub metric: String,
+    /// How an item's repeats become its value: `mean`, `majority`, `pass@4`, `pass^4`, `worst@4`.
+    pub reducer: Reducer,
+    /// The items that are judged: one value of a slice of the suite, such as `{category: violence}`, or the name of a slice, such
+    /// as `category`: then each of its values is a test of its own. `null` for all items.
+    pub slice: Option<GateSlice>,
     /// Smallest mean that passes.
     pub at_least: Option<f64>,
     /// Largest mean that passes.
@@ -37,6 +43,44 @@ pub struct Gate {
     /// Largest share of items without a score; above it the gate fails.
     #[schemars(range(min = 0, max = 1))]
     pub max_unscored: f64,
+    /// Judge by the rate corrected for the scorer's errors, by its calibration, instead of the rate as it was scored.
+    pub corrected: bool,
+    /// Let the gate rest on a scorer that estimates and has no calibration. How often it errs is then not known.
+    pub uncalibrated: bool,
+    /// Decide by a confidence sequence, which may be looked at after every block of items, so that a clear case may stop early. Its
+    /// intervals are wider than those for one look.
+    pub early_stop: bool,
+}
+
+/// The items of a suite that a gate is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum GateSlice {
+    /// Every value of this slice, each a test of its own.
+    Every(String),
+    /// The items with these values, by name of the slice.
+    Where(#[schemars(extend("minProperties" = 1))] IndexMap<String, String>),
+}
+
+impl GateSlice {
+    /// The names of the slices.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            GateSlice::Every(name) => vec![name],
+            GateSlice::Where(values) => values.keys().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// How the tests of one checkpoint's gates are corrected for being many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateCorrection {
+    /// Holm's step-down procedure: the chance of any wrong decision among all tests of a checkpoint is kept.
+    #[default]
+    Holm,
+    /// Every test at its own confidence.
+    None,
 }
 
 impl Default for Gate {
@@ -45,6 +89,8 @@ impl Default for Gate {
             name: None,
             suite: String::new(),
             metric: String::new(),
+            reducer: Reducer::Mean,
+            slice: None,
             at_least: None,
             at_most: None,
             not_worse_than: None,
@@ -54,6 +100,9 @@ impl Default for Gate {
             arms: None,
             stages: None,
             max_unscored: 0.02,
+            corrected: false,
+            uncalibrated: false,
+            early_stop: false,
         }
     }
 }
@@ -108,9 +157,25 @@ impl Gate {
         }
     }
 
-    /// What the gate is called: its name, or else suite and metric.
+    /// What the gate is called: its name, or else suite and metric, with the reducer and the slice where they are not all
+    /// items' mean.
     pub fn label(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("{}/{}", self.suite, self.metric))
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        let mut label = format!("{}/{}", self.suite, self.metric);
+        if self.reducer != Reducer::Mean {
+            label.push_str(&format!(" {}", self.reducer));
+        }
+        match &self.slice {
+            None => {}
+            Some(GateSlice::Every(name)) => label.push_str(&format!(" by {name}")),
+            Some(GateSlice::Where(values)) => {
+                let values: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                label.push_str(&format!(" [{}]", values.join(", ")));
+            }
+        }
+        label
     }
 
     /// Whether the gate applies to an arm.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpointing, DataSource, Dtype, Gate, Lab, ScorerSpec, Stage, Suite};
+use crate::{Checkpointing, DataSource, Dtype, Gate, GateCorrection, Lab, ScorerSpec, Stage, Suite};
 
 /// A recipe: everything that a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +48,13 @@ pub struct Recipe {
     pub arms: IndexMap<String, Arm>,
     /// Rules that a checkpoint must meet for its arm to go on.
     pub gates: Vec<Gate>,
+    /// How the tests of one checkpoint's gates are corrected for being many.
+    pub gate_correction: GateCorrection,
+    /// Calibrations of scorers that estimate: files that `temper scorer calibrate` wrote, or folders of them; `${VAR}` is
+    /// replaced. Each belongs to the scorer whose digest it names.
+    pub calibrations: Vec<String>,
+    /// Which metrics stand for reasoning and which for safety, for the safety tax.
+    pub axes: Axes,
     /// When the suites are run.
     pub evaluate: EvaluateWhen,
     /// Sample completions per suite and checkpoint that the report shows.
@@ -75,6 +82,9 @@ impl Default for Recipe {
             suites: IndexMap::new(),
             arms: IndexMap::new(),
             gates: Vec::new(),
+            gate_correction: GateCorrection::default(),
+            calibrations: Vec::new(),
+            axes: Axes::default(),
             evaluate: EvaluateWhen::default(),
             show_samples: 4,
             out: "runs".into(),
@@ -100,6 +110,23 @@ pub struct Budget {
     /// Floating-point operations of sampling and training per arm; evaluation is not counted.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub flops: f64,
+}
+
+/// Metrics, as `suite/metric`, that stand for reasoning and for safety. Several on one axis count alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Axes {
+    /// Reasoning, such as `gsm8k/accuracy`.
+    pub reasoning: Vec<String>,
+    /// Safety, such as `harmbench/unsafe`.
+    pub safety: Vec<String>,
+}
+
+impl Axes {
+    /// Whether both axes are named; without, there is no safety tax.
+    pub fn named(&self) -> bool {
+        !self.reasoning.is_empty() && !self.safety.is_empty()
+    }
 }
 
 /// When suites are run.

@@ -8,8 +8,8 @@ use crate::schema::schema;
 use crate::suggest::unknown;
 use crate::tree::{Node, Place};
 use crate::{
-    ALL_LINEAR, Arm, Bytes, Clean, DataSource, Gate, Grpo, HubKind, HubPath, LoraSpec, Mix, PROJECTIONS, Recipe,
-    RecipeError, Reject, Sft, Stage, StageData, Suite, Targets, firewall,
+    ALL_LINEAR, Arm, Bytes, Clean, DataSource, Gate, GateSlice, Grpo, HubKind, HubPath, LoraSpec, Mix, PROJECTIONS,
+    Recipe, RecipeError, Reducer, Reject, Sft, Stage, StageData, Suite, Targets, firewall,
 };
 
 /// What a check finds: nothing or the first problem.
@@ -81,7 +81,7 @@ impl Checks<'_> {
         for (i, gate) in recipe.gates.iter().enumerate() {
             self.gate(&format!("gates[{i}]"), gate)?;
         }
-        Ok(())
+        self.axes()
     }
 
     fn lab(&self) -> Checked {
@@ -463,6 +463,48 @@ impl Checks<'_> {
         if gate.margin != 0.0 && gate.not_worse_than.is_none() {
             return fail(format!("{path}.margin"), "a margin belongs to `not_worse_than`; change the bound instead");
         }
+        for slice in gate.slice.iter().flat_map(GateSlice::names) {
+            if !suite.slices.contains_key(slice) {
+                let message = match suite.slices.is_empty() {
+                    true => format!(
+                        "the suite `{}` has no slices; name the field with `slices: {{{slice}: FIELD}}` there",
+                        gate.suite
+                    ),
+                    false => unknown("slice", slice, suite.slices.keys().map(String::as_str)),
+                };
+                return fail(format!("{path}.slice"), message);
+            }
+        }
+        if let Reducer::Pass(k) | Reducer::All(k) | Reducer::Worst(k) = gate.reducer
+            && k > suite.repeats
+        {
+            return fail(
+                format!("{path}.reducer"),
+                format!(
+                    "`{}` needs {k} completions per item, but the suite `{}` takes {}; raise its `repeats`",
+                    gate.reducer, gate.suite, suite.repeats
+                ),
+            );
+        }
+        if gate.corrected && gate.reducer != Reducer::Mean {
+            return fail(
+                format!("{path}.corrected"),
+                "only a mean can be corrected; leave `reducer` or `corrected` out",
+            );
+        }
+        if gate.corrected && gate.uncalibrated {
+            return fail(
+                format!("{path}.uncalibrated"),
+                "a rate is corrected by a calibration; leave `corrected` or `uncalibrated` out",
+            );
+        }
+        if gate.early_stop && (gate.corrected || suite.cluster.is_some()) {
+            let what = if gate.corrected { "a corrected rate" } else { "a suite with clusters" };
+            return fail(
+                format!("{path}.early_stop"),
+                format!("there is no confidence sequence for {what}; leave `early_stop` out"),
+            );
+        }
         for (i, arm) in gate.arms.iter().flatten().enumerate() {
             if !recipe.arms.contains_key(arm) {
                 let message = unknown("arm", arm, recipe.arms.keys().map(String::as_str));
@@ -508,6 +550,35 @@ fn reducers(path: &str, suite: &Suite) -> Checked {
         }
     }
     Ok(())
+}
+
+impl Checks<'_> {
+    /// Every metric of an axis is one that a suite measures, and stands on one axis only.
+    fn axes(&self) -> Checked {
+        let axes = &self.recipe.axes;
+        for (axis, metrics) in [("reasoning", &axes.reasoning), ("safety", &axes.safety)] {
+            for (i, metric) in metrics.iter().enumerate() {
+                let path = format!("axes.{axis}[{i}]");
+                let known: Vec<String> = self
+                    .recipe
+                    .suites
+                    .iter()
+                    .flat_map(|(name, suite)| suite.scorers.iter().map(move |scorer| format!("{name}/{scorer}")))
+                    .collect();
+                if !known.contains(metric) {
+                    return fail(path, unknown("metric", metric, known.iter().map(String::as_str)));
+                }
+                if metrics[..i].contains(metric) || (axis == "safety" && axes.reasoning.contains(metric)) {
+                    return fail(path, format!("`{metric}` is listed twice; take one out"));
+                }
+            }
+        }
+        if axes.reasoning.is_empty() != axes.safety.is_empty() {
+            let missing = if axes.reasoning.is_empty() { "reasoning" } else { "safety" };
+            return fail(format!("axes.{missing}"), "missing; the safety tax needs both `reasoning` and `safety`");
+        }
+        Ok(())
+    }
 }
 
 /// Names become folders and parts of paths.

@@ -55,6 +55,42 @@ fn set(text: &str) -> String {
 }
 
 #[test]
+fn gates_on_slices_reducers_and_axes() {
+    let slices = "    scorers: [lab_solved, thinking, accuracy, gap]\n    slices: {kind: category}\n    repeats: 2\n";
+    let good = GOOD.replacen("    scorers: [lab_solved, thinking, accuracy, gap]\n", slices, 1);
+    let gates = "axes: {reasoning: [familiar/lab_solved], safety: [familiar/gap]}\ngate_correction: none\ngates:\n  \
+                 - {suite: familiar, metric: lab_solved, at_most: 1, slice: kind}\n  \
+                 - {suite: familiar, metric: lab_solved, at_most: 1, slice: {kind: sums}, reducer: pass@2}\n";
+    let good = good.replacen("gates:\n", gates, 1);
+    let recipe = Recipe::parse(&good, "r.yaml", &[], &SCORERS).unwrap();
+    let labels: Vec<String> = recipe.gates.iter().map(|gate| gate.label()).collect();
+    assert_eq!(labels[..2], ["familiar/lab_solved by kind", "familiar/lab_solved pass@2 [kind=sums]"]);
+    // What is written out is read back.
+    assert_eq!(Recipe::parse(&recipe.to_yaml(), "again", &[], &SCORERS).unwrap(), recipe);
+    let says = |set: &str, expected: &str| {
+        let found = error(&good, &[set]);
+        assert!(found.contains(expected), "{found}");
+    };
+    says("gates.0.slice=kid", "gates[0].slice: unknown slice `kid`; did you mean `kind`?");
+    says("gates.1.slice={kid: sums}", "gates[1].slice: unknown slice `kid`");
+    says("gates.1.slice={}", "gates[1].slice");
+    says("gates.1.slice=3", "gates[1].slice: expected");
+    says(
+        "gates.1.reducer=pass@3",
+        "gates[1].reducer: `pass@3` needs 3 completions per item, but the suite `familiar` takes 2",
+    );
+    says("gates.1.corrected=true", "gates[1].corrected: only a mean can be corrected");
+    says("axes.safety=[]", "axes.safety: missing");
+    says("axes.safety=[familiar/lab_solved]", "axes.safety[0]: `familiar/lab_solved` is listed twice");
+    says("axes.safety=[familiar/gp]", "axes.safety[0]: unknown metric `familiar/gp`; did you mean `familiar/gap`?");
+    assert!(set("gates.0.slice=kind").contains("the suite `familiar` has no slices"), "{}", set("gates.0.slice=kind"));
+    let both = error(GOOD, &["gates.0.corrected=true", "gates.0.uncalibrated=true"]);
+    assert!(both.contains("gates[0].uncalibrated: a rate is corrected by a calibration"), "{both}");
+    let clusters = error(GOOD, &["gates.0.early_stop=true", "suites.familiar.cluster=seed"]);
+    assert!(clusters.contains("there is no confidence sequence for a suite with clusters"), "{clusters}");
+}
+
+#[test]
 fn the_good_recipe_is_good() {
     Recipe::parse(GOOD, "r.yaml", &[], &SCORERS).unwrap();
 }

@@ -22,16 +22,20 @@ const STYLE: &str = include_str!("style.css");
 pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
     let grid = Grid::of_arms(run);
     let page = Page { run, dir: run_dir, grid, paired: Paired::new(run, run_dir) };
-    let broken_down = sections::slices::section_of(&page);
-    let above = [sections::headline::arms(&page), sections::results::section_of(&page)];
-    let sections = [
-        sections::plots::section_of(&page),
-        sections::stages::section_of(&page),
-        sections::gates::section_of(&page),
-        sections::training::section_of(&page),
-        sections::samples::section_of(&page),
-        sections::costs::section_of(&page),
-        sections::provenance::section_of(&page),
+    // The matrix and the tax are empty where a run has no paired changes or names no axes.
+    let sections: [Markup; 12] = [
+        sections::headline::arms(&page).into(),
+        sections::results::section_of(&page).into(),
+        sections::slices::section_of(&page),
+        sections::plots::section_of(&page).into(),
+        sections::stages::section_of(&page).into(),
+        sections::matrix::section_of(&page),
+        sections::matrix::tax(&page),
+        sections::gates::section_of(&page).into(),
+        sections::training::section_of(&page).into(),
+        sections::samples::section_of(&page).into(),
+        sections::costs::section_of(&page).into(),
+        sections::provenance::section_of(&page).into(),
     ];
     let head = el("head")
         .add(el("meta").attr("charset", "utf-8"))
@@ -43,13 +47,7 @@ pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
         .add(el("title").text(format!("{} · Temper", run.name)))
         .add(el("style").add(Markup::trusted(STYLE)));
     let foot = el("footer").text(format!("Made by Temper {} from this run alone.", run.temper_version));
-    let main = el("main")
-        .add(sections::headline::header(&page))
-        .add(contents())
-        .all(above)
-        .add(broken_down)
-        .all(sections)
-        .add(foot);
+    let main = el("main").add(sections::headline::header(&page)).add(contents(&sections)).all(sections).add(foot);
     let body = el("body").add(el("div").class("heat").attr("aria-hidden", "true")).add(main);
     let html: Markup = el("html").attr("lang", "en").add(head).add(body).into();
     format!("<!doctype html>\n{}\n", html.as_str())
@@ -70,19 +68,23 @@ pub fn write_html(run: &RunSummary, run_dir: &Path) -> Result<std::path::PathBuf
     Ok(file)
 }
 
-fn contents() -> El {
-    const LINKS: [(&str, &str); 9] = [
+/// Links to the sections that are there.
+fn contents(sections: &[Markup]) -> El {
+    const LINKS: [(&str, &str); 11] = [
         ("arms", "Arms"),
         ("results", "Results"),
         ("plots", "Metrics"),
         ("stages", "Stages"),
+        ("matrix", "Matrix"),
+        ("tax", "Tax"),
         ("gates", "Gates"),
         ("training", "Training"),
         ("samples", "Samples"),
         ("costs", "Cost"),
         ("provenance", "Provenance"),
     ];
-    let links = LINKS.map(|(id, title)| el("a").attr("href", format!("#{id}")).text(title));
+    let there = LINKS.iter().zip(sections).filter(|(_, section)| !section.is_empty());
+    let links = there.map(|((id, title), _)| el("a").attr("href", format!("#{id}")).text(*title));
     el("nav").attr("aria-label", "Sections").all(links)
 }
 

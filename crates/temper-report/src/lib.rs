@@ -10,6 +10,7 @@ mod grid;
 mod health;
 mod html;
 mod markup;
+mod matrix;
 mod number;
 mod paired;
 mod sections;
@@ -29,5 +30,7 @@ pub use terminal::{
     render_unreadable, render_validation, render_verdict,
     Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
     render_measurements, render_row, render_slice_comparison, render_slices, render_stats, render_template,
+    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_calibration, render_comparison,
+    render_gates, render_legend, render_matrix, render_measurements, render_row, render_stats, render_template,
     render_terminal, render_terminal_at, render_unreadable, render_validation, render_verdict,
 };

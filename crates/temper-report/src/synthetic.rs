@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use temper_eval::{Action, GateVerdict, ItemRecord, Measurement, Verdict};
+use temper_recipe::Axes;
 use temper_run::summary::{ArmStatus, ArmSummary, BASE, DataSummary, RunSummary, SampleShown, StageSummary, SuiteInfo};
 use temper_score::{Better, Score};
 use temper_train::Cost;
@@ -120,6 +121,7 @@ fn measure(records: &[ItemRecord], metric: &(&str, &str, Better, bool)) -> Measu
         truncated: records.iter().filter(|r| r.truncated()).count() as f64 / records.len() as f64,
         binary: metric.3,
         tags: BTreeMap::new(),
+        corrected: None,
     }
 }
 
@@ -189,6 +191,8 @@ fn stage(dir: &Path, arm: &str, name: &str, kind: &str, parent: &str, level: f64
         dataset: None,
         measurements: Vec::new(),
         gates: Vec::new(),
+        changes: Vec::new(),
+        since_base: Vec::new(),
         samples: samples(level),
         logs: BTreeMap::new(),
         notes: Vec::new(),
@@ -223,6 +227,19 @@ fn gate(stage: &StageSummary, suite: &str, metric: &str, compares: bool) -> Gate
         gate: format!("{suite}.{metric}"),
         suite: suite.to_owned(),
         metric: metric.to_owned(),
+        reducer: Default::default(),
+        slice: None,
+        judge: "3f2a91bc00000000".to_owned(),
+        margin: compares.then_some(0.05),
+        level: 0.975,
+        p: 0.012,
+        p_adjusted: 0.024,
+        tests: 2,
+        clusters: None,
+        raw: None,
+        change: None,
+        outcome: "within the bound".to_owned(),
+        detectable: (verdict == Verdict::Undecided).then_some(0.08),
         rule: if compares { "not worse than parent by more than 5 points" } else { "at most 25 %" }.to_owned(),
         verdict,
         value: if compares { 0.031 } else { m.value },
@@ -270,6 +287,24 @@ fn arm(name: &str, description: &str, status: ArmStatus, stages: Vec<StageSummar
     ArmSummary { name: name.to_owned(), description: Some(description.to_owned()), status, stages, cost }
 }
 
+/// Paired changes of every measured stage from its parent and from the base model.
+fn changes(dir: &Path, base: &StageSummary, arm: &mut ArmSummary) {
+    let read = |stage: &StageSummary| -> Vec<ItemRecord> {
+        stage.logs.values().flat_map(|log| temper_eval::read_log(&dir.join(log)).unwrap()).collect()
+    };
+    let paired = |a: &StageSummary, b: &StageSummary| {
+        let mut found = temper_eval::compare(&read(a), &read(b));
+        temper_eval::adjust(&mut found, |one| one.metric != "length");
+        found
+    };
+    let before = arm.stages.clone();
+    for stage in arm.stages.iter_mut().filter(|stage| !stage.measurements.is_empty()) {
+        let parent = before.iter().find(|other| Some(&other.name) == stage.parent.as_ref()).unwrap_or(base);
+        stage.changes = paired(parent, stage);
+        stage.since_base = paired(base, stage);
+    }
+}
+
 /// An invented run with three arms, its files written below `dir`.
 pub fn run(dir: &Path) -> RunSummary {
     write(dir, "data/demonstrations.md", "# Data: demonstrations\n");
@@ -288,6 +323,18 @@ pub fn run(dir: &Path) -> RunSummary {
         stage(dir, "hybrid", "04-second_sft", "sft", BASE, 0.66),
         stage(dir, "hybrid", "05-safety_rl", "grpo", "04-second_sft", 0.78),
     ];
+    let base = stage(dir, "", BASE, BASE, BASE, 0.3);
+    let mut arms = vec![
+        arm(
+            "sft_only",
+            "Supervised fine-tuning on demonstrations",
+            ArmStatus::Completed,
+            vec![stage(dir, "sft_only", "01-sft", "sft", BASE, 0.55)],
+        ),
+        arm("rl_only", "GRPO from the base model", stopped, vec![stage(dir, "rl_only", "01-grpo", "grpo", BASE, 0.22)]),
+        arm("hybrid", "Cold start, reasoning RL, rejection sampling, SFT, RL", ArmStatus::Completed, hybrid),
+    ];
+    arms.iter_mut().for_each(|arm| changes(dir, &base, arm));
     RunSummary {
         name: "invented".to_owned(),
         description: Some(
@@ -310,22 +357,9 @@ pub fn run(dir: &Path) -> RunSummary {
             near_items: BTreeMap::from([("reasoning".to_owned(), 0), ("harmless".to_owned(), 2)]),
             card: "data/demonstrations.md".to_owned(),
         }],
-        base: stage(dir, "", BASE, BASE, BASE, 0.3),
-        arms: vec![
-            arm(
-                "sft_only",
-                "Supervised fine-tuning on demonstrations",
-                ArmStatus::Completed,
-                vec![stage(dir, "sft_only", "01-sft", "sft", BASE, 0.55)],
-            ),
-            arm(
-                "rl_only",
-                "GRPO from the base model",
-                stopped,
-                vec![stage(dir, "rl_only", "01-grpo", "grpo", BASE, 0.22)],
-            ),
-            arm("hybrid", "Cold start, reasoning RL, rejection sampling, SFT, RL", ArmStatus::Completed, hybrid),
-        ],
+        axes: Axes { reasoning: vec!["familiar/lab_solved".to_owned()], safety: vec!["harmful/lab_unsafe".to_owned()] },
+        base,
+        arms,
         suites: SUITES
             .iter()
             .map(|(name, title, _)| SuiteInfo { name: (*name).to_owned(), title: (*title).to_owned() })

@@ -63,9 +63,10 @@ pub fn evaluate(
             label: checkpoint,
             log: &file,
         };
-        let Some(result) = temper_eval::run_suite(&run, &Engine { model, tokenizer }, progress, stop)? else {
+        let Some(mut result) = temper_eval::run_suite(&run, &Engine { model, tokenizer }, progress, stop)? else {
             return Ok(None);
         };
+        temper_eval::correct(&mut result.measurements, &result.records, &suite.scorers, &prepared.calibrations);
         evaluated.samples.extend(shown(name, &result.records, show));
         evaluated.measurements.extend(result.measurements);
         evaluated.logs.insert(name.clone(), relative);

@@ -13,8 +13,8 @@ use std::time::Instant;
 use serde_json::json;
 use temper_data::Row;
 use temper_engine::{Model, Precision};
-use temper_eval::{Action, GateVerdict};
-use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reference, Reject, Rule, Stage, StageData};
+use temper_eval::{Action, GateVerdict, PairedComparison};
+use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reject, Stage, StageData};
 use temper_score::Scorer;
 use temper_text::Tokenizer;
 use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageStatus};
@@ -22,6 +22,7 @@ use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageS
 use crate::directory::RunDir;
 use crate::error::RunError;
 use crate::evaluate::{self, Evaluated};
+use crate::gates::{Checkpoints, Logs, judge_gates};
 use crate::ledger::Ledger;
 use crate::models::{self, Loaded, Resolve};
 use crate::prepare::{Encoded, Prepared, prepare};
@@ -162,6 +163,7 @@ fn new_summary(recipe: &Recipe, dir: &RunDir) -> RunSummary {
             })
             .collect(),
         data: Vec::new(),
+        axes: recipe.axes.clone(),
         suites: recipe
             .suites
             .iter()
@@ -185,6 +187,8 @@ fn stage_summary(name: &str, kind: &str, digest: String) -> StageSummary {
         dataset: None,
         measurements: Vec::new(),
         gates: Vec::new(),
+        changes: Vec::new(),
+        since_base: Vec::new(),
         samples: Vec::new(),
         logs: BTreeMap::new(),
         notes: Vec::new(),
@@ -372,7 +376,12 @@ impl Run<'_> {
                         return Ok(Ending::Interrupted);
                     };
                     self.record_evaluation(&mut done, evaluated);
-                    done.gates = self.gates(&name, stage, &label, &parent)?;
+                    let (now, before) = (self.logs(&label)?, self.logs(&parent.measured)?);
+                    let base = self.logs(BASE)?;
+                    let logs = Checkpoints { now: &now, parent: Some(&before), base: Some(&base) };
+                    done.gates = self.gates(&name, stage, logs);
+                    done.changes = self.changes(&before, &now);
+                    done.since_base = self.changes(&base, &now);
                 }
                 current = self.current(&name, &done);
             } else {
@@ -502,31 +511,36 @@ impl Run<'_> {
         stage.evaluation_cost = evaluated.cost;
     }
 
-    /// The gates that apply to a stage, judged on its item logs and those of its reference.
-    fn gates(&self, arm: &str, stage: &Stage, label: &str, parent: &Current) -> Result<Vec<GateVerdict>, RunError> {
-        let applies = |gate: &&Gate| gate.applies_to(arm, stage);
-        self.recipe
-            .gates
+    /// The gates that apply to a stage, judged together on its item logs and those of its parent and the base model.
+    fn gates(&self, arm: &str, stage: &Stage, logs: Checkpoints) -> Vec<GateVerdict> {
+        let gates: Vec<&Gate> = self.recipe.gates.iter().filter(|gate| gate.applies_to(arm, stage)).collect();
+        let scorer = |gate: &Gate| {
+            let suite = self.prepared.suites.get(&gate.suite)?;
+            suite.scorers.iter().find(|scorer| scorer.name() == gate.metric).cloned()
+        };
+        judge_gates(&gates, self.recipe.gate_correction, scorer, &self.prepared.calibrations, logs)
+    }
+
+    /// The item records of every suite on a checkpoint.
+    fn logs(&self, label: &str) -> Result<Logs, RunError> {
+        let read = |name: &String| Ok((name.clone(), evaluate::read_log(self.dir, name, label)?));
+        self.prepared.suites.keys().map(read).collect()
+    }
+
+    /// Paired changes of every metric from one checkpoint to another.
+    fn changes(&self, before: &Logs, now: &Logs) -> Vec<PairedComparison> {
+        let mut changes: Vec<PairedComparison> = now
             .iter()
-            .filter(applies)
-            .map(|gate| {
-                let now = evaluate::read_log(self.dir, &gate.suite, label)?;
-                let reference = match gate.rule() {
-                    Rule::NotWorse { reference, .. } => {
-                        let label = if reference == Reference::Base { BASE } else { parent.measured.as_str() };
-                        Some(evaluate::read_log(self.dir, &gate.suite, label)?)
-                    }
-                    _ => None,
-                };
-                let better = self
-                    .prepared
-                    .suites
-                    .get(&gate.suite)
-                    .and_then(|suite| suite.scorers.iter().find(|scorer| scorer.name() == gate.metric))
-                    .map_or(temper_score::Better::Neither, |scorer| scorer.better());
-                Ok(temper_eval::judge(gate, better, &now, reference.as_deref()))
-            })
-            .collect()
+            .filter_map(|(suite, records)| Some(temper_eval::compare(before.get(suite)?, records)))
+            .flatten()
+            .collect();
+        let ranks = |one: &PairedComparison| {
+            let suite = self.prepared.suites.get(&one.suite);
+            let scorer = suite.and_then(|suite| suite.scorers.iter().find(|scorer| scorer.name() == one.metric));
+            scorer.is_some_and(|scorer| scorer.better() != temper_score::Better::Neither)
+        };
+        temper_eval::adjust(&mut changes, ranks);
+        changes
     }
 
     fn current(&self, arm: &str, done: &StageSummary) -> Current {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use temper_data::Row;
 use temper_engine::ModelConfig;
+use temper_eval::GateForesight;
 use temper_recipe::{Bytes, Checkpointing, Recipe, Stage, StageData};
 use temper_text::Tokenizer;
 use temper_train::{Needs, Resources, TrainError};
@@ -27,6 +28,8 @@ pub struct Estimate {
     pub arms: Vec<ArmEstimate>,
     /// Samples that one evaluation of a checkpoint draws, at most that many tokens.
     pub evaluation: EvaluationEstimate,
+    /// What each gate can show, before anything is sampled.
+    pub gates: Vec<GateForesight>,
     /// Bytes that the run may take, if anybody says.
     pub memory_budget: Option<u64>,
     /// Largest expected resident memory in bytes.
@@ -142,6 +145,7 @@ pub fn estimate(recipe: &Recipe) -> Result<Estimate, RunError> {
         budget_flops: recipe.budget.as_ref().map(|budget| budget.flops),
         arms,
         evaluation: plan.evaluation()?,
+        gates: crate::gates::foresee_gates(recipe, &prepared),
         memory_budget: resources.budget,
         memory_bytes,
     })
@@ -351,6 +355,9 @@ impl fmt::Display for Estimate {
             si(self.evaluation.tokens_sampled),
             si(self.evaluation.flops)
         )?;
+        for (i, gate) in self.gates.iter().enumerate() {
+            writeln!(f, "  {} {gate}", if i == 0 { "gates:" } else { "      " })?;
+        }
         let of = self.memory_budget.map_or(String::new(), |budget| format!(" of {}", Bytes(budget)));
         writeln!(f, "  memory: up to about {}{of}", Bytes(self.memory_bytes))?;
         for arm in &self.arms {

@@ -12,6 +12,7 @@ use temper_score::Scorer;
 use temper_text::Tokenizer;
 use temper_train::Demand;
 
+use crate::calibrations::{check_calibrated, read_calibrations};
 use crate::datasets::{Dataset, HeldOut, scratch};
 use crate::error::RunError;
 use crate::sources::Sources;
@@ -37,6 +38,8 @@ pub struct Prepared {
     pub scorers: BTreeMap<String, Arc<dyn Scorer>>,
     /// What a reader should know: commits of the Hub, near duplicates between training rows and items.
     pub notes: Vec<String>,
+    /// Calibrations by the digest of their scorer.
+    pub calibrations: temper_eval::Calibrations,
     rows: BTreeMap<String, Vec<Row>>,
     encoded: BTreeMap<String, Encoded>,
 }
@@ -57,6 +60,9 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
     recipe.validate(&temper_score::known_types())?;
     check_firewall(recipe)?;
     let scorer = |name: &str| temper_score::build(name, &recipe.scorers, &recipe.lab);
+
+    let calibrations = read_calibrations(recipe)?;
+    check_calibrated(recipe, &calibrations, &|name| Ok(scorer(name)?))?;
 
     let mut suites = IndexMap::new();
     for (name, suite) in &recipe.suites {
@@ -110,7 +116,7 @@ pub fn prepare(recipe: &Recipe, sources: &Sources, chat: bool) -> Result<Prepare
     }
     let mut all = sources.notes();
     all.extend(notes);
-    Ok(Prepared { data, suites, scorers, notes: all, rows: BTreeMap::new(), encoded: BTreeMap::new() })
+    Ok(Prepared { data, suites, scorers, notes: all, calibrations, rows: BTreeMap::new(), encoded: BTreeMap::new() })
 }
 
 impl Prepared {

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use temper_eval::{GateVerdict, Measurement};
+use temper_eval::{GateVerdict, Measurement, PairedComparison};
+use temper_recipe::Axes;
 use temper_train::Cost;
 
 /// The name by which stages and reports refer to the base model.
@@ -50,6 +51,9 @@ pub struct RunSummary {
     /// The sources that the stages trained on.
     #[serde(default)]
     pub data: Vec<DataSummary>,
+    /// The metrics that stand for reasoning and for safety.
+    #[serde(default)]
+    pub axes: Axes,
     /// Cost outside the arms: pre-training the lab's model and measuring the base model.
     pub cost: Cost,
     /// Warnings and remarks that belong to no single stage.
@@ -169,6 +173,13 @@ pub struct StageSummary {
     /// The gates' verdicts on the checkpoint.
     #[serde(default)]
     pub gates: Vec<GateVerdict>,
+    /// Paired change of every metric from the nearest measured checkpoint that the stage came from, with p-values corrected by
+    /// Holm's procedure over the metrics that have a good direction.
+    #[serde(default)]
+    pub changes: Vec<PairedComparison>,
+    /// The same from the base model.
+    #[serde(default)]
+    pub since_base: Vec<PairedComparison>,
     /// A few completions for showing; the same items for every checkpoint.
     #[serde(default)]
     pub samples: Vec<SampleShown>,

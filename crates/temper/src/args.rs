@@ -1,6 +1,8 @@
 //! The commands and their arguments.
 
+mod calibrate;
 mod data;
+mod gate;
 mod scorer;
 mod suite;
 mod tools;
@@ -10,12 +12,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use temper_engine::Precision;
 
+pub use calibrate::CalibrateArgs;
 pub use data::{DataArgs, DataCommand, InspectArgs, SourceArgs, StatsArgs, ValidateArgs};
 pub use scorer::{
     CompletionArgs, HackingArgs, ScorerArgs, ScorerBenchArgs, ScorerCommand, ScorerListArgs, ScorerScoreArgs,
     ScorerShowArgs,
 };
 pub use suite::{ShownSuites, SuiteArgs, SuiteCommand};
+pub use gate::{GateArgs, Undecided};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
@@ -46,7 +50,9 @@ pub enum Command {
     Compare(CompareArgs),
     /// Look for a hacked reward: does the gold score follow the proxy?
     Hacking(HackingArgs),
-    /// Try scorers by themselves: list them, score completions, measure their speed
+    /// Judge a recipe's gates on item logs: exit code 0 passed, 1 failed, 3 undecided
+    Gate(GateArgs),
+    /// Try scorers by themselves: list them, score completions, measure their speed and how often they err
     Scorer(Box<ScorerArgs>),
     /// Draw the report of a run again
     Report(ReportArgs),

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Hacking(args) => commands::hacking::hacking(&args),
+        Command::Gate(args) => commands::gate::gate(&args),
         Command::Scorer(args) => commands::scorer::scorer(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Data(args) => commands::data::data(&args),

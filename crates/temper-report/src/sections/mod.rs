@@ -4,6 +4,7 @@ pub mod cell;
 pub mod costs;
 pub mod gates;
 pub mod headline;
+pub mod matrix;
 pub mod plots;
 pub mod provenance;
 pub mod results;

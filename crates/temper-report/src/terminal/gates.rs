@@ -63,8 +63,11 @@ pub(crate) fn style(run: &RunSummary, gate: &GateVerdict) -> Style {
 /// The numbers of a verdict in one line: rule; value, interval and what it is held against; n; what would decide; action.
 pub(crate) fn sentence(gate: &GateVerdict, style: Style) -> String {
     let mut out = format!("{}: {}; {}, n {}", gate.gate, gate.rule, measured(gate, style), gate.n);
-    if let Some(needed) = needed(gate) {
-        out.push_str(&format!("; {needed}"));
+    if gate.tests > 1 {
+        out.push_str(&format!(", p {} after Holm over {} tests", p_text(gate.p_adjusted), gate.tests));
+    }
+    for more in [needed(gate), detectable(gate, style)].into_iter().flatten() {
+        out.push_str(&format!("; {more}"));
     }
     out.push_str(match gate.action {
         Action::Continue => "",
@@ -80,7 +83,8 @@ pub(crate) fn measured(gate: &GateVerdict, style: Style) -> String {
     let interval = (gate.low.is_finite() && gate.high.is_finite()).then_some((gate.low, gate.high));
     let interval = style.interval(interval);
     let space = if interval.is_empty() { "" } else { " " };
-    match gate.reference {
+    let raw = gate.raw.map(|raw| format!(" (as scored {})", style.value(raw))).unwrap_or_default();
+    let text = match gate.reference {
         Some(reference) => format!(
             "{} against {}, difference {}{space}{interval}, bound {}",
             style.value(gate.now),
@@ -89,7 +93,24 @@ pub(crate) fn measured(gate: &GateVerdict, style: Style) -> String {
             style.difference(gate.bound)
         ),
         None => format!("{}{space}{interval}, bound {}", style.value(gate.value), style.value(gate.bound)),
-    }
+    };
+    text + &raw
+}
+
+/// A p-value with three decimals.
+pub(crate) fn p_text(p: f64) -> String {
+    if p < 0.001 { "<0.001".to_owned() } else { number::fixed(p, 3) }
+}
+
+/// The distance from the bound that an undecided gate's items could have shown.
+pub(crate) fn detectable(gate: &GateVerdict, style: Style) -> Option<String> {
+    let effect = gate.detectable?;
+    let points = if style == Style::Percent { " points" } else { "" };
+    Some(format!(
+        "{} could detect {}{points} from the bound at 80 % power",
+        number::count(gate.n, "item"),
+        style.bare(effect)
+    ))
 }
 
 /// How many items would decide an undecided gate.

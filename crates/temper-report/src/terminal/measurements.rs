@@ -3,7 +3,7 @@
 use temper_eval::Measurement;
 use temper_recipe::Reducer;
 
-use super::table::{lines, plain, width};
+use super::table::{lines, plain, width, wrap};
 use crate::grid::{Estimate, arrow};
 use crate::number::{MISSING, Style, count, grouped};
 
@@ -37,6 +37,9 @@ pub fn render_measurements(all: &[Measurement]) -> String {
         for m in none.iter().filter(|m| m.suite == suite[0].suite) {
             out.push_str(&format!("  no {} of {}: {}\n", m.reducer, m.title, why_none(m).unwrap_or_default()));
         }
+        for measurement in suite {
+            out.push_str(&corrected(measurement).map(|text| wrap("    ", &text, super::WIDTH)).unwrap_or_default());
+        }
     }
     if measurements.is_empty() && none.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -67,6 +70,30 @@ pub(super) fn label(measurement: &Measurement) -> String {
         Reducer::Mean => title,
         reducer => format!("{} {reducer}", title.trim_end()),
     }
+}
+
+/// The share corrected for the scorer's errors, in words.
+pub(crate) fn corrected(measurement: &Measurement) -> Option<String> {
+    let c = measurement.corrected.as_ref()?;
+    let percent = Style::Percent;
+    let judged = format!(
+        "sensitivity {}, specificity {} on {} labels of {}",
+        percent.value(c.sensitivity),
+        percent.value(c.specificity),
+        grouped(c.labels as f64),
+        c.source
+    );
+    Some(match &c.note {
+        Some(note) => format!("{}: {note} ({judged})", measurement.title),
+        None => {
+            let interval = percent.interval((c.low.is_finite() && c.high.is_finite()).then_some((c.low, c.high)));
+            format!(
+                "{}, corrected for the scorer's errors: {} {interval} ({judged})",
+                measurement.title,
+                percent.value(c.value)
+            )
+        }
+    })
 }
 
 fn row(measurement: &Measurement) -> [String; 6] {

@@ -4,11 +4,14 @@
 //! colour ([`Look`]), and says the same without.
 
 mod bench;
+mod calibration;
 mod compare;
+mod gate_table;
 mod gates;
 mod hacking;
 mod histogram;
 mod look;
+mod matrix;
 mod measurements;
 mod results;
 mod rows;
@@ -25,9 +28,12 @@ use crate::grid::Grid;
 use crate::number;
 
 pub use bench::render_bench;
+pub use calibration::render_calibration;
 pub use compare::render_comparison;
 pub use hacking::render_hacking;
+pub use gate_table::render_gates;
 pub use look::Look;
+pub use matrix::render_matrix;
 pub use measurements::render_measurements;
 pub(crate) use measurements::why_none;
 pub use rows::{RowOptions, render_row, render_template, render_unreadable};
@@ -40,6 +46,7 @@ pub use validation::{render_validation, render_verdict};
 pub(crate) use gates::{
     measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style,
 };
+pub(crate) use matrix::{axis, tax_text};
 pub(crate) use results::COSTS;
 
 /// Width that [`render_terminal`] and [`render_arm`] write for.
@@ -62,7 +69,9 @@ pub fn render_terminal_at(run: &RunSummary, width: usize) -> String {
     for arm in run.arms.iter().filter(|arm| arm.status != ArmStatus::Completed) {
         out.push_str(&table::wrap(&format!("  {}: ", arm.name), &status(&arm.status), width));
     }
-    out.push_str(&gates::table(run, run.arms.iter().collect::<Vec<_>>().as_slice(), width));
+    let arms: Vec<&ArmSummary> = run.arms.iter().collect();
+    out.push_str(&matrix::tax(run, &arms, width));
+    out.push_str(&gates::table(run, &arms, width));
     out.push_str(&gates::notes(run, width));
     out
 }
@@ -87,6 +96,12 @@ pub fn render_arm_at(run: &RunSummary, arm: &ArmSummary, width: usize) -> String
     out.push('\n');
     out.push_str(&results::table(&grid, &costs, width));
     out.push_str(&results::legend(&grid, "its parent's"));
+    let marked = matrix::render_matrix(run, arm, width);
+    if !marked.is_empty() {
+        out.push('\n');
+        out.push_str(&marked);
+    }
+    out.push_str(&matrix::tax(run, &[arm], width));
     out.push_str(&gates::table(run, &[arm], width));
     out
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::calibrate::CalibrateArgs;
+
 #[derive(Args)]
 pub struct ScorerArgs {
     #[command(subcommand)]
@@ -20,6 +22,8 @@ pub enum ScorerCommand {
     Score(ScorerScoreArgs),
     /// Measure how many samples a second each scorer judges
     Bench(ScorerBenchArgs),
+    /// Measure a scorer against people's labels and keep how often it errs
+    Calibrate(CalibrateArgs),
 }
 
 #[derive(Args)]

@@ -78,6 +78,7 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
     let label = answers.label();
     let mut bars = Bars::new();
     let mut measurements = Vec::new();
+    let calibrations = temper_run::read_calibrations(&recipe)?;
     for (name, suite) in &recipe.suites {
         if !args.suites.is_empty() && !args.suites.contains(name) {
             continue;
@@ -91,7 +92,8 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
         let log = args.out.join(format!("{name}.jsonl"));
         let run = SuiteRun { name, suite, rows: &rows, scorers: &scorers, seed: recipe.seed, label: &label, log: &log };
         match temper_eval::run_suite(&run, subject, &mut bars, stop)? {
-            Some(result) => {
+            Some(mut result) => {
+                temper_eval::correct(&mut result.measurements, &result.records, &scorers, &calibrations);
                 measurements.extend(result.measurements);
                 eprintln!("{}", told(name, &result.tally));
             }

@@ -1,10 +1,12 @@
 //! One file per command.
 
 pub mod bench;
+pub mod calibrate;
 pub mod compare;
 pub mod data;
 pub mod eval;
 pub mod hacking;
+pub mod gate;
 pub mod lab;
 pub mod logprobs;
 pub mod merge;
@@ -103,6 +105,11 @@ pub fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), C
             Err(error)
         }
     }
+}
+
+/// Overrides with a model, for commands that read none: a recipe may leave it to the command line.
+pub fn without_model(set: &[String]) -> Vec<String> {
+    set.iter().cloned().chain(["model.path=none".to_owned()]).collect()
 }
 
 /// An error at a row.

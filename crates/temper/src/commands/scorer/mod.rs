@@ -14,6 +14,7 @@ use serde_json::Value;
 use temper_recipe::{Lab, Recipe, ScorerSpec};
 
 use crate::args::{ScorerArgs, ScorerCommand};
+use crate::commands::calibrate;
 use crate::error::CliError;
 
 /// Runs one of the commands.
@@ -23,6 +24,7 @@ pub fn scorer(args: &ScorerArgs) -> Result<ExitCode, CliError> {
         ScorerCommand::Show(args) => show::show(args),
         ScorerCommand::Score(args) => score::score(args),
         ScorerCommand::Bench(args) => bench::bench(args),
+        ScorerCommand::Calibrate(args) => calibrate::calibrate(args),
     }
 }
 
