@@ -1,6 +1,6 @@
 """Makes the random model that `bench/endpoint/run` has served: python bench/endpoint/model.py DIR
 
-A Qwen3-style Hugging Face directory of about a million parameters with a byte-level BPE tokenizer and a chat template.
+A Qwen3-style Hugging Face directory of 700,000 parameters with a byte-level BPE tokenizer and a chat template.
 """
 
 import sys

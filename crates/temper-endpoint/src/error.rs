@@ -99,7 +99,8 @@ fn remedy(status: u16) -> &'static str {
         401 => "; set the server's key in an environment variable and name that in `api_key_env`",
         403 => "; the key has no right to this, or the server refuses the request",
         404 => "; check the model's name, and that the address ends in /v1",
-        408 | 429 | 500.. => "; try again later, with fewer connections or requests per minute",
+        429 => "; try again later, with fewer connections or requests per minute",
+        408 | 500.. => "; see the server's log, and try again",
         _ => "; the server does not take this request: compare it with what the server supports",
     }
 }

@@ -135,7 +135,7 @@ impl Endpoint {
             match self.shared.wire.models() {
                 Ok(value) => break value,
                 // A server that cannot be reached is told at once; one that is still loading says so.
-                Err(error @ EndpointError::Status { .. }) => {
+                Err(error @ EndpointError::Status { status: 429 | 503, .. }) => {
                     failures += 1;
                     let wait = retry::wait(&error, failures, self.shared.spec.retries, b"models").ok_or(error)?;
                     std::thread::sleep(wait);
@@ -160,12 +160,10 @@ impl Endpoint {
         let spec = &self.shared.spec;
         let models = match self.models() {
             Ok(models) => models,
-            // A server without a list: a model that is named can be asked all the same.
-            Err(EndpointError::Status { status: 400 | 404 | 405 | 501, .. } | EndpointError::Malformed { .. })
-                if !spec.model.is_empty() =>
-            {
-                Vec::new()
-            }
+            // A server without a list, or whose list is broken: a model that is named can be asked all the same.
+            Err(
+                EndpointError::Status { status: 400 | 404 | 405 | 500..=599, .. } | EndpointError::Malformed { .. },
+            ) if !spec.model.is_empty() => Vec::new(),
             Err(error) => return Err(error),
         };
         let served: Vec<String> = models.iter().map(|model| model.id.clone()).collect();

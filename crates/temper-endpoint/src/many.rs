@@ -66,8 +66,8 @@ pub(crate) fn ask_while(
         }
     }
     // Not one thread could be started.
-    for at in work.next.load(Ordering::Relaxed)..requests.len() {
-        match endpoint.ask_until(&requests[at], stop) {
+    for (at, request) in requests.iter().enumerate().skip(work.next.load(Ordering::Relaxed)) {
+        match endpoint.ask_until(request, stop) {
             Some(answer) => each(at, answer),
             None => return,
         }

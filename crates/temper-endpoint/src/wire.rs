@@ -168,15 +168,15 @@ pub(crate) fn body(spec: &EndpointSpec, model: &str, request: &Request) -> Value
 
 /// The message of an error's body, with its code where it has one.
 fn message(text: &str) -> String {
-    let said = serde_json::from_str::<Value>(text).ok().and_then(|value| {
+    let said = serde_json::from_str::<Value>(text).ok().map(|value| {
         let error = value.get("error").or_else(|| value.get("detail")).unwrap_or(&value);
         let message = error.get("message").unwrap_or(error);
         let message = message.as_str().map_or_else(|| start(&message.to_string(), 500), str::to_owned);
         let code = [error.get("code"), error.get("type")].into_iter().flatten().find_map(Value::as_str);
-        Some(match code {
+        match code {
             Some(code) if !message.contains(code) => format!("{message} ({code})"),
             _ => message,
-        })
+        }
     });
     match said.unwrap_or_else(|| start(text.trim(), 300)) {
         nothing if nothing.is_empty() => "no message".to_owned(),

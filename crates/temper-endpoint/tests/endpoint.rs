@@ -269,6 +269,10 @@ fn the_only_model_needs_no_name() {
     let two = Server::serving(&["a", "b"], |_, _| said("ok"));
     let problem = nameless(&two).ask(&chat("q")).unwrap_err().to_string();
     assert!(problem.ends_with("no model is named and the server has 2: a, b; name the model"), "{problem}");
+    let unlisted = Server::serving(&[], |_, _| said("ok"));
+    assert!(nameless(&unlisted).ask(&chat("q")).unwrap_err().to_string().contains("HTTP 500"));
+    let named = endpoint(&unlisted);
+    assert_eq!((named.identity().unwrap().listed, named.ask(&chat("q")).unwrap().text), (None, "ok".to_owned()));
     let unknown = Server::serving(&["a", "b"], |_, _| error(404, "The model `c` does not exist."));
     let named = Endpoint::new(&EndpointSpec { model: "c".into(), ..spec(&unknown) }).unwrap();
     let problem = named.ask(&chat("q")).unwrap_err().to_string();

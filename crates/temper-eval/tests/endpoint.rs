@@ -25,7 +25,7 @@ fn rows(count: usize) -> Vec<Row> {
         file: "items.jsonl".into(),
         line: i + 1,
         id: format!("item{i}"),
-        prompt: if i % 2 == 0 { Prompt::user(format!("q{i}")) } else { Prompt::Text(format!("q{i}")) },
+        prompt: if i.is_multiple_of(2) { Prompt::user(format!("q{i}")) } else { Prompt::Text(format!("q{i}")) },
         fields: json!({"answer": i.to_string()}).as_object().unwrap().clone(),
         ..Row::default()
     };

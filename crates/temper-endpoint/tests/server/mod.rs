@@ -78,13 +78,13 @@ impl Server {
         Self::serving(&["tiny"], script)
     }
 
-    /// Serves these models.
+    /// Serves these models; without any, the list is an error of the server.
     pub fn serving(models: &[&str], script: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let list: Vec<Value> = models.iter().map(|id| json!({"id": id, "created": 1, "owned_by": "test"})).collect();
-        let list = json!({"object": "list", "data": list}).to_string();
+        let list = if list.is_empty() { String::new() } else { json!({"object": "list", "data": list}).to_string() };
         let (shared, script): (_, Arc<Script>) = (Arc::clone(&seen), Arc::new(script));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -109,7 +109,9 @@ impl Server {
 fn serve(stream: TcpStream, seen: &Mutex<Vec<Seen>>, script: &Script, list: &str) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while let Some(request) = read(&mut reader) {
-        let answer = if request.path == "/v1/models" {
+        let answer = if request.path == "/v1/models" && list.is_empty() {
+            Answer::Http(500, Vec::new(), "Internal Server Error".to_owned())
+        } else if request.path == "/v1/models" {
             Answer::Http(200, Vec::new(), list.to_owned())
         } else {
             let before = {

@@ -53,12 +53,14 @@ pub fn connect(url: &str, args: &ServerArgs) -> Result<Served, CliError> {
     }
     let served = Served::new(endpoint)?;
     let server = served.server();
-    if server.listed.is_none() && !server.served.is_empty() {
-        eprintln!(
+    match (&server.listed, server.served.as_slice()) {
+        (Some(_), _) => {}
+        (None, []) => eprintln!("{url} gives no list of models; `{}` is known by its name alone.", server.model),
+        (None, others) => eprintln!(
             "{url} does not list a model `{}`; it lists {}. It is asked all the same.",
             server.model,
-            server.served.join(", ")
-        );
+            others.join(", ")
+        ),
     }
     Ok(served)
 }
