@@ -133,9 +133,8 @@ fn built_in() -> Completions {
             "<think>{}</think>{step}The result is \\boxed{{{answer}}}.\n#### {answer}",
             step.repeat(4 + at % 13)
         );
-        let fields = json!({
-            "answer": (a + b).to_string(), "language": ["en", "zh", "de"][at % 3], "impossible": at % 2 == 0,
-        });
+        let language = ["en", "zh", "de"][at % 3];
+        let fields = json!({"answer": (a + b).to_string(), "language": language, "impossible": at.is_multiple_of(2)});
         found.tokens.push(text.split_whitespace().count());
         found.texts.push(text);
         found.rows.push(Row {
