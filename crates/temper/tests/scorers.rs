@@ -98,7 +98,8 @@ fn completions_that_exist_are_scored_and_looked_at() {
         let lines: Vec<String> = (0..30)
             .map(|n| {
                 let text = format!("{}\\boxed{{{}}}", "so ".repeat(n + n * long), if n % 3 < 2 - long { 4 } else { 5 });
-                json!({"id": n.to_string(), "prompt": format!("question {n}"), "answer": "4", "completion": text}).to_string()
+                json!({"id": n.to_string(), "prompt": format!("question {n}"), "answer": "4", "completion": text})
+                    .to_string()
             })
             .collect();
         scratch.write(name, &lines.join("\n"));
