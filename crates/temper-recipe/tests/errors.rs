@@ -224,11 +224,11 @@ fn references() {
     );
     assert_eq!(
         with(difference, "{type: expression, of: [accuracy], formula: a}"),
-        "r.yaml:9:29: scorers.gap.of: expected the scorers of the formula by name, as in `of: {a: accuracy, f: format}`"
+        "r.yaml:9:27: scorers.gap.of: expected the scorers of the formula by name, as in `of: {a: accuracy, f: format}`"
     );
     assert_eq!(
         with(difference, "{type: expression, of: {a: acuracy}, formula: a}").split(';').next().unwrap(),
-        "r.yaml:9:33: scorers.gap.of.a: unknown scorer `acuracy`"
+        "r.yaml:9:32: scorers.gap.of.a: unknown scorer `acuracy`"
     );
     assert_eq!(
         with(difference, "{type: expression, of: {a: accuracy}}"),
