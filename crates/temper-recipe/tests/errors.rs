@@ -3,8 +3,8 @@
 use serde_json::Value;
 use temper_recipe::{Recipe, RewardRef, Stage};
 
-const SCORERS: [&str; 7] =
-    ["accuracy", "format", "language", "difference", "lab_annotator", "lab_harmless", "lab_solved"];
+const SCORERS: [&str; 8] =
+    ["accuracy", "format", "language", "difference", "lab_annotator", "lab_harmless", "lab_solved", "expression"];
 
 /// A good recipe; each case changes a part of it.
 const GOOD: &str = "\
@@ -213,7 +213,7 @@ fn references() {
     assert_eq!(
         with("rewards: [accuracy", "rewards: [acuracy"),
         "r.yaml:21:21: arms.hybrid.stages[1].grpo.rewards[0]: unknown scorer `acuracy`; did you mean `accuracy`? \
-         Known: thinking, gap, accuracy, format, language, difference, lab_annotator, lab_harmless, lab_solved"
+         Known: thinking, gap, accuracy, format, language, difference, lab_annotator, lab_harmless, lab_solved, expression"
     );
     assert_eq!(
         with("data: problems\n", "data: problem\n"),
@@ -243,7 +243,7 @@ fn references() {
     assert_eq!(
         with("type: language", "type: langage"),
         "r.yaml:8:14: scorers.thinking.type: unknown scorer type `langage`; did you mean `language`? \
-         Known: accuracy, format, language, difference, lab_annotator, lab_harmless, lab_solved"
+         Known: accuracy, format, language, difference, lab_annotator, lab_harmless, lab_solved, expression"
     );
     assert_eq!(
         with("minuend: lab_annotator", "minuend: gap"),
@@ -252,6 +252,23 @@ fn references() {
     assert_eq!(
         with("minuend: lab_annotator, ", ""),
         "r.yaml:9:3: scorers.gap.minuend: missing; a difference needs a `minuend` and a `subtrahend`, both scorers"
+    );
+    let difference = "{type: difference, minuend: lab_annotator, subtrahend: lab_harmless}";
+    assert_eq!(
+        with(difference, "{type: expression, of: {a: gap}, formula: a}"),
+        "r.yaml:9:3: scorers.gap: `gap` is made of itself; an expression must be of other scorers"
+    );
+    assert_eq!(
+        with(difference, "{type: expression, of: [accuracy], formula: a}"),
+        "r.yaml:9:27: scorers.gap.of: expected the scorers of the formula by name, as in `of: {a: accuracy, f: format}`"
+    );
+    assert_eq!(
+        with(difference, "{type: expression, of: {a: acuracy}, formula: a}").split(';').next().unwrap(),
+        "r.yaml:9:32: scorers.gap.of.a: unknown scorer `acuracy`"
+    );
+    assert_eq!(
+        with(difference, "{type: expression, of: {a: accuracy}}"),
+        "r.yaml:9:3: scorers.gap.formula: missing; write it over the names in `of`, as in `a + 0.2 * f`"
     );
     assert_eq!(
         with(
@@ -374,6 +391,15 @@ fn the_firewall() {
          What trained a model cannot be what passes it: gate on another scorer of the suite (`lab_solved`, `gap`), \
          or leave the arm out with `arms: [...]`, or take `other` out of the stage"
     );
+    // An expression counts as the scorers that it is over.
+    let formula = "{type: expression, of: {a: lab_annotator, h: lab_harmless}, formula: a + h}";
+    let over = GOOD
+        .replace("{type: difference, minuend: lab_annotator, subtrahend: lab_harmless}", formula)
+        .replace("metric: lab_solved", "metric: gap")
+        .replace("rewards: [accuracy", "rewards: [lab_annotator");
+    let text = error(&over, &[]);
+    assert!(text.contains("by the metric `gap`, which contains `lab_annotator`"), "{text}");
+
     // A difference counts as its parts.
     let parts =
         GOOD.replace("metric: lab_solved", "metric: gap").replace("rewards: [accuracy", "rewards: [lab_annotator");

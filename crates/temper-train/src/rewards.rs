@@ -22,8 +22,10 @@ pub(crate) struct Column {
 
 /// Scores all completions with all scorers, one call per scorer.
 pub(crate) fn score(rollouts: &[Rollout], rows: &[Row], scorers: &[Arc<dyn Scorer>]) -> Vec<Column> {
-    let samples: Vec<Sample> =
-        rollouts.iter().map(|r| Sample::new(&rows[r.row], &r.text, r.tokens(), r.truncated())).collect();
+    let samples: Vec<Sample> = rollouts
+        .iter()
+        .map(|r| Sample::new(&rows[r.row], &r.text, r.tokens(), r.truncated()).with_tokens(&r.ids[r.prompt_len..], &[]))
+        .collect();
     scorers
         .iter()
         .map(|scorer| {

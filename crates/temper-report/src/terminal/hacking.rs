@@ -16,7 +16,8 @@ pub fn render_hacking(suites: &[Hacking], names: &[String], columns: usize) -> S
             out += &match gap {
                 None => wrap(
                     &format!("  {name}: "),
-                    "no gap: no item has both scores in both logs, or a score does not vary in the first log",
+                    "no gap: no item (same id, repeat and prompt) has both scores in both logs, or a score does not \
+                     vary in the first log",
                     columns,
                 ),
                 Some(gap) => {

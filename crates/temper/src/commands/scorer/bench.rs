@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use temper_data::Row;
+use temper_recipe::{Columns, DataSource, Lab};
 use temper_report::ScorerSpeed;
+use temper_run::Sources;
 use temper_score::{Score, ScoreCache, Scorer};
 use temper_text::Prompt;
 
@@ -28,10 +30,12 @@ pub fn bench(args: &ScorerBenchArgs) -> Result<ExitCode, CliError> {
         return Err(CliError::message(format!("--seconds {}: write more than 0 and at most 3600", args.seconds)));
     }
     let named = named(args.recipe.as_deref(), &args.set)?;
-    let completions = match Completions::read(&args.completions)? {
-        Some(completions) => completions,
-        None => built_in(),
+    let given = Completions::read(&args.completions)?;
+    let lab = match given {
+        Some(_) => None,
+        None => Some(lab(&named.lab)?),
     };
+    let completions = given.unwrap_or_else(built_in);
     let names: Vec<String> = match args.scorers.is_empty() {
         false => args.scorers.clone(),
         true => {
@@ -43,12 +47,14 @@ pub fn bench(args: &ScorerBenchArgs) -> Result<ExitCode, CliError> {
     let mut left_out = Vec::new();
     for name in &names {
         match temper_score::build_with(name, &named.scorers, &named.lab, &ScoreCache::none()) {
-            Ok(scorer) => speeds.push(speed(scorer.as_ref(), &completions, args.seconds)),
-            // Types that cannot be without parameters; what was asked for by name is an error.
-            Err(error) if args.scorers.is_empty() && !named.scorers.contains_key(name) => {
-                let _ = error;
-                left_out.push(name.as_str());
+            Ok(scorer) => {
+                // The lab's oracles have nothing to say about other texts.
+                let kind = named.scorers.get(name).map_or(name.as_str(), |spec| spec.r#type.as_str());
+                let texts = lab.as_ref().filter(|_| kind.starts_with("lab_")).unwrap_or(&completions);
+                speeds.push(speed(scorer.as_ref(), texts, args.seconds));
             }
+            // Types that cannot be without parameters; what was asked for by name is an error.
+            Err(_) if args.scorers.is_empty() && !named.scorers.contains_key(name) => left_out.push(name.as_str()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -71,6 +77,9 @@ pub fn bench(args: &ScorerBenchArgs) -> Result<ExitCode, CliError> {
     }
     let width = commands::look().width;
     commands::print(&temper_report::render_scorer_bench(&speeds, samples, bytes, threads, width))?;
+    if lab.is_some() && speeds.iter().any(|speed| speed.scorer.starts_with("lab_")) {
+        commands::print("lab_…: on demonstrations of the lab.\n")?;
+    }
     if !left_out.is_empty() {
         commands::print(&format!(
             "Not measured, since they need parameters (of a --recipe): {}\n",
@@ -114,6 +123,19 @@ fn speed(scorer: &dyn Scorer, completions: &Completions, seconds: f64) -> Scorer
     }
 }
 
+/// Demonstrations of the lab.
+fn lab(lab: &Lab) -> Result<Completions, CliError> {
+    let source = DataSource::parse("lab:demonstrations", &Columns::default(), &[])?;
+    let mut found = Completions { rows: Vec::new(), texts: Vec::new(), tokens: Vec::new(), words: true, empty: 0 };
+    for row in Sources::new(lab).given(&source, true)?.into_iter().take(BUILT_IN) {
+        let Some(text) = row.completion.as_ref().map(|completion| completion.text().into_owned()) else { continue };
+        found.tokens.push(text.split_whitespace().count());
+        found.texts.push(text);
+        found.rows.push(row);
+    }
+    Ok(found)
+}
+
 /// R1-style completions of a few hundred words in three languages, each different.
 fn built_in() -> Completions {
     const STEPS: [&str; 3] = [
@@ -133,9 +155,8 @@ fn built_in() -> Completions {
             "<think>{}</think>{step}The result is \\boxed{{{answer}}}.\n#### {answer}",
             step.repeat(4 + at % 13)
         );
-        let fields = json!({
-            "answer": (a + b).to_string(), "language": ["en", "zh", "de"][at % 3], "impossible": at % 2 == 0,
-        });
+        let language = ["en", "zh", "de"][at % 3];
+        let fields = json!({"answer": (a + b).to_string(), "language": language, "impossible": at.is_multiple_of(2)});
         found.tokens.push(text.split_whitespace().count());
         found.texts.push(text);
         found.rows.push(Row {

@@ -104,7 +104,7 @@ pub fn score(args: &ScorerScoreArgs) -> Result<ExitCode, CliError> {
         commands::print(&reasons(scorer.name(), &records))?;
     }
     if completions.empty > 0 {
-        commands::print(&format!("{} rows have no completion and were left out.\n", completions.empty))?;
+        commands::print(&format!("Rows without a completion, left out: {}\n", completions.empty))?;
     }
     if completions.words {
         commands::print("Lengths are in words; name the column with the number of tokens by --tokens.\n")?;

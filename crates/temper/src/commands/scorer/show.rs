@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 use temper_report::{direction, nature, part};
-use temper_score::{ScoreCache, Scorer};
+use temper_score::ScoreCache;
 
 use crate::args::ScorerShowArgs;
 use crate::commands;
