@@ -80,7 +80,7 @@ fn remark(judged: Judged, broken: usize) -> Judged {
     if broken == 0 {
         return judged;
     }
-    let note = format!("{broken} delimiters in the judged text were broken up");
+    let note = format!("delimiters in the judged text were broken up: {broken}");
     let explanation = match judged.explanation {
         Some(explanation) => format!("{explanation} ({note})"),
         None => note,

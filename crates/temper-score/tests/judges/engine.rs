@@ -44,7 +44,7 @@ fn trained(dir: &Path, reply: &str) {
     let n = select.iter().filter(|on| **on).count() as f32;
     let mut optimizer = AdamW::new(&model, AdamWConfig::default());
     let mut grads = Grads::zeros(&model);
-    for _ in 0..150 {
+    for _ in 0..400 {
         grads.zero();
         let down = vec![-1.0 / n; batch.len()];
         model.backprop(&batch, 1.0, &select, &mut grads, |_| TokenGrads { logprobs: down, entropy: None });
