@@ -88,7 +88,7 @@ impl Common {
                     );
                 }
                 ServedJudge::new(spec)
-                    .map(JudgeModel::Served)
+                    .map(|judge| JudgeModel::Served(Box::new(judge)))
                     .map_err(|error| given.error(format!("`endpoint`: {error}"), "correct `endpoint`".into()))?
             }
             (None, None) => {

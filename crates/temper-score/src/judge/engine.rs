@@ -150,7 +150,7 @@ fn digest(dir: &Path) -> Result<String, String> {
     let known = |digests: &mut Option<HashMap<PathBuf, (Looks, String)>>| {
         digests.get_or_insert_default().get(dir).filter(|(then, _)| *then == looks).map(|(_, digest)| digest.clone())
     };
-    if let Some(digest) = known(&mut *DIGESTS.lock().unwrap_or_else(PoisonError::into_inner)) {
+    if let Some(digest) = known(&mut DIGESTS.lock().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(digest);
     }
     let digest = temper_engine::files_digest(dir).map_err(|error| error.to_string())?;

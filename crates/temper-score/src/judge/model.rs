@@ -50,7 +50,7 @@ pub(crate) enum Failure {
 /// The model.
 pub(crate) enum JudgeModel {
     Engine(EngineJudge),
-    Served(ServedJudge),
+    Served(Box<ServedJudge>),
 }
 
 impl JudgeModel {
