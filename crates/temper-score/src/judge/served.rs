@@ -42,7 +42,8 @@ impl ServedJudge {
                     how.max_tokens
                 ))),
                 Ok(reply) => Ok(Reply {
-                    words: words(&reply.logprobs, how.words),
+                    // Of what follows a reasoning, the first token is not known.
+                    words: words(&reply.logprobs, how.words).filter(|_| reply.reasoning.is_none()),
                     text: reply.text,
                     cut: reply.finish == Finish::Length,
                 }),
