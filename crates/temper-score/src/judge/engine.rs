@@ -103,6 +103,11 @@ impl Files {
         &self.special
     }
 
+    /// The model whatever holds its weights.
+    pub(super) fn name(&self) -> String {
+        format!("model {}", self.digest)
+    }
+
     pub(super) fn identity(&self) -> Value {
         json!({"files": self.digest, "tokenizer": self.tokenizer.digest(), "weights": self.weights})
     }
@@ -188,6 +193,10 @@ impl EngineJudge {
             return Err(format!("{dir} has no chat template; this judge is asked in a dialogue: use a chat model"));
         }
         Ok(EngineJudge { files })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.files.name()
     }
 
     pub(crate) fn identity(&self) -> Value {

@@ -63,6 +63,14 @@ impl JudgeModel {
         }
     }
 
+    /// The model alone: the digest of its files, or the name that the server knows it by.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            JudgeModel::Engine(judge) => judge.name(),
+            JudgeModel::Served(judge) => judge.name(),
+        }
+    }
+
     /// Texts that steer the model when they stand in what it reads: its special tokens, as far as they are known.
     pub(crate) fn special_texts(&self) -> &[String] {
         match self {

@@ -166,7 +166,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
     }
     opening.push_str("The response to judge:\n");
     let sha: String = Sha256::digest(opening.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let usual = Usual { max_tokens: 1024, chat: true, words: &[] };
+    let usual = Usual { max_tokens: 1024, chat: true, words: &[], guard: false };
     let bench = common.open(given, &usual, &DELIMITERS)?.with("rubric", json!(sha)).with("scale", json!(scale));
     let made = asked::made(
         &RUBRIC,

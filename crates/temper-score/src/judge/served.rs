@@ -22,6 +22,10 @@ impl ServedJudge {
         Ok(ServedJudge { endpoint: Endpoint::new(spec)? })
     }
 
+    pub(crate) fn name(&self) -> String {
+        format!("served model {}", self.endpoint.spec().model)
+    }
+
     pub(crate) fn identity(&self) -> Value {
         let spec = self.endpoint.spec();
         json!({"served": spec.model, "extra": spec.extra, "temperature": 0})

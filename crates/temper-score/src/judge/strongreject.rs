@@ -57,7 +57,7 @@ struct Options {
 fn make(given: &Parameters) -> Result<Made, ScoreError> {
     let (common, options): (Common, Options) = Common::take(given)?;
     let template = Template::of(given, ("template_file", options.template_file.as_deref()), OWN, &SLOTS)?;
-    let usual = Usual { max_tokens: 512, chat: true, words: &[] };
+    let usual = Usual { max_tokens: 512, chat: true, words: &[], guard: false };
     let bench = common.open(given, &usual, &DELIMITERS)?.with("template", template.identity());
     let own = template.own;
     let made = asked::made(
