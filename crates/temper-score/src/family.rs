@@ -101,6 +101,7 @@ pub(crate) struct Made {
     pub(crate) better: Better,
     pub(crate) nature: Nature,
     pub(crate) costly: bool,
+    pub(crate) asks: Option<String>,
     pub(crate) range: Option<(f64, f64)>,
     /// Parameters with defaults, and whatever else the scores depend on.
     pub(crate) identity: Value,
@@ -132,6 +133,7 @@ impl Made {
             better: family.info.better,
             nature: family.info.nature,
             costly: false,
+            asks: None,
             range: Some((0.0, 1.0)),
             identity,
             judge: Box::new(judge),
@@ -147,6 +149,12 @@ impl Made {
     /// Marks the scorer as costly: its judgements are kept in the cache of scores.
     pub(crate) fn costly(mut self) -> Self {
         self.costly = true;
+        self
+    }
+
+    /// Names the model that is asked, as [`Scorer::asks`] has it.
+    pub(crate) fn asking(mut self, model: Option<String>) -> Self {
+        self.asks = model;
         self
     }
 
@@ -215,6 +223,9 @@ impl Scorer for Built {
     }
     fn costly(&self) -> bool {
         self.made.costly
+    }
+    fn asks(&self) -> Option<String> {
+        self.made.asks.clone()
     }
     fn judge(&self, samples: &[Sample]) -> Vec<Judged> {
         (self.made.judge)(samples)

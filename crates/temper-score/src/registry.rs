@@ -82,6 +82,7 @@ pub fn build_with(
 }
 
 /// The digests of a scorer and of all that it is made of. A gate whose metric shares a digest with a reward or a keep rule is
+/// The digests of a scorer and of all that it is made of, and the guards and reward models that they ask. A gate whose metric shares a digest with a reward or a keep rule is
 /// judged by what trained the model, however the two are called and however their parameters are spelt.
 ///
 /// # Errors
@@ -90,7 +91,9 @@ pub fn identities(name: &str, named: &IndexMap<String, ScorerSpec>, lab: &Lab) -
     let mut digests = BTreeSet::new();
     let mut open = vec![name.to_owned()];
     while let Some(name) = open.pop() {
-        if digests.insert(build(&name, named, lab)?.digest()) {
+        let scorer = build(&name, named, lab)?;
+        if digests.insert(scorer.digest()) {
+            digests.extend(scorer.asks());
             let spec = named.get(&name);
             open.extend(spec.iter().flat_map(|spec| spec.parts()).map(str::to_owned));
         }
@@ -277,6 +280,31 @@ mod tests {
         assert!(error.contains("(nearest: `form`)"), "{error}");
         let error = build("gap", Some(&spec("difference", json!({"minuend": "format"}))), &lab).err().unwrap();
         assert!(error.to_string().contains("missing field `subtrahend`"), "{error}");
+    }
+
+    #[test]
+    fn scorers_of_one_guard_or_reward_model_are_related() {
+        let served = |model: &str| json!({"url": "http://localhost:1/v1", "model": model});
+        let classifier = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/reward-model");
+        let named: IndexMap<String, ScorerSpec> = [
+            ("harm".to_owned(), spec("llama_guard", json!({"endpoint": served("guard")}))),
+            ("thought".to_owned(), spec("llama_guard", json!({"endpoint": served("guard"), "part": "thinking"}))),
+            ("other".to_owned(), spec("llama_guard", json!({"endpoint": served("guard-2")}))),
+            ("kind".to_owned(), spec("rubric", json!({"endpoint": served("big"), "rubric": "Kind?"}))),
+            ("clear".to_owned(), spec("rubric", json!({"endpoint": served("big"), "rubric": "Clear?"}))),
+            ("reward".to_owned(), spec("reward_model", json!({"model": classifier, "label": 0}))),
+            ("cost".to_owned(), spec("reward_model", json!({"model": classifier, "label": 2, "as": "probability"}))),
+            ("gap".to_owned(), spec("difference", json!({"minuend": "reward", "subtrahend": "accuracy"}))),
+        ]
+        .into_iter()
+        .collect();
+        let lab = Lab::default();
+        let related = |a: &str, b: &str| {
+            let of = |name: &str| super::identities(name, &named, &lab).unwrap();
+            !of(a).is_disjoint(&of(b))
+        };
+        assert!(related("harm", "thought") && related("reward", "cost") && related("gap", "cost"));
+        assert!(!related("harm", "other") && !related("kind", "clear") && !related("harm", "reward"));
     }
 
     #[test]

@@ -94,6 +94,11 @@ pub trait Scorer: Send + Sync {
     fn costly(&self) -> bool {
         false
     }
+    /// The guard, classifier or reward model that it asks, whatever is asked and however the reply is read: two scorers of one
+    /// such model err alike. `None` for a scorer that asks none, or one that goes by a rubric.
+    fn asks(&self) -> Option<String> {
+        None
+    }
     /// One judgement per sample, in the order of the samples.
     fn judge(&self, samples: &[Sample]) -> Vec<Judged>;
     /// The scores alone.

@@ -23,7 +23,8 @@ pub(super) fn made(
     render: impl Fn(&Seen, &Sample, &Case) -> Result<Input, Judged> + Send + Sync + 'static,
     parse: impl Fn(&Reply) -> Judged + Send + Sync + 'static,
 ) -> Made {
-    let Bench { model, how, seen, identity } = bench;
+    let Bench { model, how, guard, seen, identity } = bench;
+    let asks = guard.then(|| model.name());
     let (part, seen) = (seen.part, Arc::new(seen));
     let shown = seen.clone();
     Made::batched(family, Value::Object(identity), move |samples| {
@@ -51,6 +52,7 @@ pub(super) fn made(
         early.into_iter().map(next).collect()
     })
     .costly()
+    .asking(asks)
     .reading(part)
     .tagged(move |sample| if response && shown.marks_in(sample) > 0 { vec![BROKEN] } else { Vec::new() })
 }
@@ -80,7 +82,7 @@ fn remark(judged: Judged, broken: usize) -> Judged {
     if broken == 0 {
         return judged;
     }
-    let note = format!("{broken} delimiters in the judged text were broken up");
+    let note = format!("delimiters in the judged text were broken up: {broken}");
     let explanation = match judged.explanation {
         Some(explanation) => format!("{explanation} ({note})"),
         None => note,

@@ -42,12 +42,15 @@ pub(crate) struct Usual {
     pub(crate) chat: bool,
     /// Words whose probabilities are wanted.
     pub(crate) words: &'static [&'static str],
+    /// Whether the model was trained for this one question, so that scorers which ask it are related.
+    pub(crate) guard: bool,
 }
 
 /// A judge's model and what it is shown, with the identity of both.
 pub(crate) struct Bench {
     pub(crate) model: JudgeModel,
     pub(crate) how: How,
+    pub(crate) guard: bool,
     pub(crate) seen: Seen,
     pub(crate) identity: Map<String, Value>,
 }
@@ -88,7 +91,7 @@ impl Common {
                     );
                 }
                 ServedJudge::new(spec)
-                    .map(JudgeModel::Served)
+                    .map(|judge| JudgeModel::Served(Box::new(judge)))
                     .map_err(|error| given.error(format!("`endpoint`: {error}"), "correct `endpoint`".into()))?
             }
             (None, None) => {
@@ -116,7 +119,7 @@ impl Common {
             "delimiters": delimiters,
         });
         let identity = identity.as_object().cloned().unwrap_or_default();
-        Ok(Bench { model, how, seen, identity })
+        Ok(Bench { model, how, guard: usual.guard, seen, identity })
     }
 }
 

@@ -56,6 +56,9 @@ static OPEN: Mutex<Option<HashMap<Place, Weak<Files>>>> = Mutex::new(None);
 /// Digests of weights by directory, with what the files looked like when they were read.
 static DIGESTS: Mutex<Option<HashMap<PathBuf, (Looks, String)>>> = Mutex::new(None);
 
+/// Folders of models of the Hub by `hf://` path.
+static FETCHED: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
 /// Name, length and time of change of the files with the weights.
 type Looks = Vec<(String, u64, Option<SystemTime>)>;
 
@@ -68,10 +71,7 @@ impl Files {
     pub(super) fn open(path: &str, weights: Weights) -> Result<Arc<Self>, String> {
         let path = temper_recipe::expand_env(path).map_err(|error| error.to_string())?;
         let dir = match HubPath::is(&path) {
-            true => {
-                let path = HubPath::parse(&path).map_err(|error| error.to_string())?;
-                temper_data::hub::model_dir(&path).map_err(|error| error.to_string())?.0
-            }
+            true => fetched(&path)?,
             false => PathBuf::from(path),
         };
         let config = ModelConfig::load(&dir).map_err(|error| error.to_string())?;
@@ -103,6 +103,11 @@ impl Files {
         &self.special
     }
 
+    /// The model whatever holds its weights.
+    pub(super) fn name(&self) -> String {
+        format!("model {}", self.digest)
+    }
+
     pub(super) fn identity(&self) -> Value {
         json!({"files": self.digest, "tokenizer": self.tokenizer.digest(), "weights": self.weights})
     }
@@ -131,13 +136,26 @@ impl Files {
     }
 }
 
+/// The folder of a model of the Hub: the same one for as long as the process lives, even if its branch moves on meanwhile.
+fn fetched(path: &str) -> Result<PathBuf, String> {
+    let mut fetched = FETCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let fetched = fetched.get_or_insert_default();
+    if let Some(dir) = fetched.get(path) {
+        return Ok(dir.clone());
+    }
+    let parsed = HubPath::parse(path).map_err(|error| error.to_string())?;
+    let (dir, _) = temper_data::hub::model_dir(&parsed).map_err(|error| error.to_string())?;
+    fetched.insert(path.to_owned(), dir.clone());
+    Ok(dir)
+}
+
 /// The digest of the files with configuration and weights, read once as long as they look the same.
 fn digest(dir: &Path) -> Result<String, String> {
     let looks = looks(dir).map_err(|error| format!("{}: {error}; check the folder's rights", dir.display()))?;
     let known = |digests: &mut Option<HashMap<PathBuf, (Looks, String)>>| {
         digests.get_or_insert_default().get(dir).filter(|(then, _)| *then == looks).map(|(_, digest)| digest.clone())
     };
-    if let Some(digest) = known(&mut *DIGESTS.lock().unwrap_or_else(PoisonError::into_inner)) {
+    if let Some(digest) = known(&mut DIGESTS.lock().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(digest);
     }
     let digest = temper_engine::files_digest(dir).map_err(|error| error.to_string())?;
@@ -175,6 +193,10 @@ impl EngineJudge {
             return Err(format!("{dir} has no chat template; this judge is asked in a dialogue: use a chat model"));
         }
         Ok(EngineJudge { files })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.files.name()
     }
 
     pub(crate) fn identity(&self) -> Value {
@@ -310,4 +332,42 @@ pub(super) fn first_tokens(tokenizer: &Tokenizer, words: &[&str]) -> Vec<Vec<u32
     let all: Vec<Vec<u32>> = words.iter().map(of).collect();
     let shared = |id: &u32| all.iter().filter(|ids| ids.contains(id)).count() > 1;
     all.iter().map(|ids| ids.iter().copied().filter(|id| !shared(id)).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+
+    fn fixture() -> String {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/reward-model").to_owned()
+    }
+
+    #[test]
+    fn a_model_is_opened_once_while_it_is_in_use() {
+        let one = Files::open(&fixture(), Weights::Int8).unwrap();
+        let two = Files::open(&format!("{}/../reward-model", fixture()), Weights::Int8).unwrap();
+        assert!(Arc::ptr_eq(&one, &two));
+        let other = Files::open(&fixture(), Weights::Nf4).unwrap();
+        assert!(!Arc::ptr_eq(&one, &other) && one.identity() != other.identity());
+        // Threads that all wait for it do not wait for each other.
+        let models: Vec<usize> =
+            (0..16).into_par_iter().map(|_| std::ptr::from_ref(one.model().unwrap()) as usize).collect();
+        assert!(models.iter().all(|model| *model == models[0]));
+        let open = Arc::downgrade(&one);
+        drop((one, two));
+        assert_eq!(open.strong_count(), 0, "what nobody uses is let go of");
+    }
+
+    #[test]
+    fn a_words_first_tokens_are_its_own() {
+        let tokenizer = Tokenizer::load(Path::new(&fixture())).unwrap();
+        let first = |text: &str| tokenizer.encode(text, false).unwrap()[0];
+        let tokens = first_tokens(&tokenizer, &["safe", "unsafe"]);
+        assert!(tokens[0].contains(&first("safe")) && tokens[1].contains(&first("unsafe")));
+        assert!(tokens.iter().flatten().all(|id| !tokenizer.decode(&[*id], false).trim().is_empty()));
+        assert!(tokens[0].iter().all(|id| !tokens[1].contains(id)));
+        // What two words begin with tells nothing.
+        assert!(first_tokens(&tokenizer, &["xa", "xb"]).iter().all(Vec::is_empty));
+    }
 }

@@ -109,7 +109,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
         let remedy = "give `template_file` too, which rows without context are judged by";
         return Err(given.error("`context_template_file` stands alone".into(), remedy.into()));
     }
-    let usual = Usual { max_tokens: 1, chat: false, words: &[] };
+    let usual = Usual { max_tokens: 1, chat: false, words: &[], guard: true };
     let bench = common
         .open(given, &usual, &DELIMITERS)?
         .with(

@@ -72,7 +72,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
     let harm = options.reads == Reads::ResponseHarm;
     let own = if harm { HARM } else { REFUSAL };
     let template = Template::of(given, ("template_file", options.template_file.as_deref()), own, &SLOTS)?;
-    let usual = Usual { max_tokens: 16, chat: true, words: &[] };
+    let usual = Usual { max_tokens: 16, chat: true, words: &[], guard: false };
     let bench = common
         .open(given, &usual, &DELIMITERS)?
         .with("reads", json!(options.reads))

@@ -75,7 +75,9 @@ struct Options {
 fn make(given: &Parameters) -> Result<Made, ScoreError> {
     let (common, options): (Common, Options) = Common::take(given)?;
     let words: &[&str] = if options.r#as == As::Probability { &["unsafe"] } else { &[] };
-    let bench = common.open(given, &Usual { max_tokens: 64, chat: true, words }, &[])?.with("options", json!(options));
+    let bench = common
+        .open(given, &Usual { max_tokens: 64, chat: true, words, guard: true }, &[])?
+        .with("options", json!(options));
     let response = options.reads == Reads::ResponseHarm;
     let probability = options.r#as == As::Probability;
     let made = asked::made(

@@ -50,7 +50,7 @@ pub(crate) enum Failure {
 /// The model.
 pub(crate) enum JudgeModel {
     Engine(EngineJudge),
-    Served(ServedJudge),
+    Served(Box<ServedJudge>),
 }
 
 impl JudgeModel {
@@ -60,6 +60,14 @@ impl JudgeModel {
         match self {
             JudgeModel::Engine(judge) => judge.identity(),
             JudgeModel::Served(judge) => judge.identity(),
+        }
+    }
+
+    /// The model alone: the digest of its files, or the name that the server knows it by.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            JudgeModel::Engine(judge) => judge.name(),
+            JudgeModel::Served(judge) => judge.name(),
         }
     }
 

@@ -63,7 +63,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
         Sees::Reasoning => Part::Thinking,
         Sees::Both => Part::Whole,
     });
-    let usual = Usual { max_tokens: 1024, chat: true, words: &[] };
+    let usual = Usual { max_tokens: 1024, chat: true, words: &[], guard: false };
     let bench = common.open(given, &usual, &DELIMITERS)?.with("sees", json!(sees));
     Ok(asked::made(
         &MONITOR,

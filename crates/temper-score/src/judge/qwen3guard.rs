@@ -69,7 +69,7 @@ struct Options {
 
 fn make(given: &Parameters) -> Result<Made, ScoreError> {
     let (common, options): (Common, Options) = Common::take(given)?;
-    let usual = Usual { max_tokens: 128, chat: true, words: &[] };
+    let usual = Usual { max_tokens: 128, chat: true, words: &[], guard: true };
     let bench = common.open(given, &usual, &[])?.with("options", json!(options));
     let Options { reads, mode } = options;
     let response = reads != Reads::RequestHarm;

@@ -27,6 +27,16 @@ pub(super) fn head(text: &str) -> String {
     format!("{head:?}")
 }
 
+/// Characters of a judge's reasons that are kept.
+const KEPT: usize = 2000;
+
+/// What a judge said, its end where it is long.
+pub(super) fn reasons(text: &str) -> String {
+    let count = text.chars().count();
+    let end: String = text.chars().skip(count.saturating_sub(KEPT)).collect();
+    if count > KEPT { format!("…{end}") } else { end }
+}
+
 /// A reply that is no verdict.
 pub(super) fn off_format(reply: &Reply, expected: &str) -> Judged {
     let cut = if reply.cut { ", cut at its limit of tokens" } else { "" };

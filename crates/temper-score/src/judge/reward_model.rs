@@ -115,6 +115,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
         "request": seen.request,
         "chat_template_kwargs": options.chat_template_kwargs,
     });
+    let asks = Some(files.name());
     let range = (options.r#as == As::Probability).then_some((0.0, 1.0));
     let part = seen.part;
     let classifier = Classifier {
@@ -128,6 +129,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
     };
     Ok(Made::batched(&REWARD_MODEL, identity, move |samples| classifier.judge(samples))
         .costly()
+        .asking(asks)
         .reading(part)
         .within(range))
 }

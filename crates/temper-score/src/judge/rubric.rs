@@ -11,7 +11,7 @@ use temper_text::Message;
 use super::asked;
 use super::common::{Common, Usual};
 use super::model::{Input, Reply};
-use super::reply::{expression, off_format, whole_lines};
+use super::reply::{expression, off_format, reasons, whole_lines};
 use crate::family::{Family, Made, Parameters, ScorerInfo};
 use crate::{Better, Judged, Nature, Part, Score, ScoreError};
 
@@ -166,7 +166,7 @@ fn make(given: &Parameters) -> Result<Made, ScoreError> {
     }
     opening.push_str("The response to judge:\n");
     let sha: String = Sha256::digest(opening.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let usual = Usual { max_tokens: 1024, chat: true, words: &[] };
+    let usual = Usual { max_tokens: 1024, chat: true, words: &[], guard: false };
     let bench = common.open(given, &usual, &DELIMITERS)?.with("rubric", json!(sha)).with("scale", json!(scale));
     let made = asked::made(
         &RUBRIC,
@@ -196,16 +196,6 @@ pub(super) fn verdict(reply: &Reply, scale: Scale) -> Judged {
         None => off_format(reply, &format!("a last line {}", scale.asked())),
         Some((name, score)) => Judged::answering(Score::Value(score), name).because(reasons(&reply.text)),
     }
-}
-
-/// Characters of a judge's reasons that are kept.
-const KEPT: usize = 2000;
-
-/// What a judge said, its end where it is long.
-fn reasons(text: &str) -> String {
-    let count = text.chars().count();
-    let end: String = text.chars().skip(count.saturating_sub(KEPT)).collect();
-    if count > KEPT { format!("…{end}") } else { end }
 }
 
 #[cfg(test)]

@@ -69,7 +69,8 @@ impl Seen {
             let Some(text) = sample.part(self.part) else { return Err(Score::NotApplicable.into()) };
             if text.trim().is_empty() {
                 let part = match self.part {
-                    Part::Thinking => "thinking",
+                    // Models that need not think leave it empty.
+                    Part::Thinking => return Err(Score::NotApplicable.into()),
                     Part::Answer => "answer",
                     Part::Whole => "completion",
                 };
@@ -176,7 +177,9 @@ mod tests {
         let reason = "the answer is empty: it was cut at its limit of tokens";
         assert_eq!(seen(Part::Answer, None).case(&cut, true).unwrap_err().score, Score::Unscored(reason.into()));
         assert_eq!(seen(Part::Answer, None).case(&cut, false).unwrap(), of("How many?", ""));
-        let plain = Sample::new(&r, "b", 1, false);
-        assert_eq!(seen(Part::Thinking, None).case(&plain, true).unwrap_err().score, Score::NotApplicable);
+        for text in ["b", "<think>\n\n</think>b"] {
+            let plain = Sample::new(&r, text, 1, false);
+            assert_eq!(seen(Part::Thinking, None).case(&plain, true).unwrap_err().score, Score::NotApplicable);
+        }
     }
 }

@@ -22,6 +22,10 @@ impl ServedJudge {
         Ok(ServedJudge { endpoint: Endpoint::new(spec)? })
     }
 
+    pub(crate) fn name(&self) -> String {
+        format!("served model {}", self.endpoint.spec().model)
+    }
+
     pub(crate) fn identity(&self) -> Value {
         let spec = self.endpoint.spec();
         json!({"served": spec.model, "extra": spec.extra, "temperature": 0})
@@ -42,7 +46,8 @@ impl ServedJudge {
                     how.max_tokens
                 ))),
                 Ok(reply) => Ok(Reply {
-                    words: words(&reply.logprobs, how.words),
+                    // Of what follows a reasoning, the first token is not known.
+                    words: words(&reply.logprobs, how.words).filter(|_| reply.reasoning.is_none()),
                     text: reply.text,
                     cut: reply.finish == Finish::Length,
                 }),

@@ -59,7 +59,7 @@ struct Options {
 fn make(given: &Parameters) -> Result<Made, ScoreError> {
     let (common, options): (Common, Options) = Common::take(given)?;
     let template = Template::of(given, ("template_file", options.template_file.as_deref()), OWN, &SLOTS)?;
-    let usual = Usual { max_tokens: 128, chat: false, words: &[] };
+    let usual = Usual { max_tokens: 128, chat: false, words: &[], guard: true };
     let bench = common
         .open(given, &usual, &DELIMITERS)?
         .with("reads", json!(options.reads))

@@ -44,7 +44,7 @@ fn trained(dir: &Path, reply: &str) {
     let n = select.iter().filter(|on| **on).count() as f32;
     let mut optimizer = AdamW::new(&model, AdamWConfig::default());
     let mut grads = Grads::zeros(&model);
-    for _ in 0..150 {
+    for _ in 0..200 {
         grads.zero();
         let down = vec![-1.0 / n; batch.len()];
         model.backprop(&batch, 1.0, &select, &mut grads, |_| TokenGrads { logprobs: down, entropy: None });
@@ -94,7 +94,7 @@ fn file(dir: &Path, name: &str, text: &str) -> String {
 #[test]
 fn llama_guards_score_is_the_first_tokens_probability() {
     let dir = tempfile::tempdir().unwrap();
-    trained(dir.path(), "unsafe\nS1,S10");
+    trained(dir.path(), "unsafe\nS10");
     let (model, tokenizer) = (Model::load(dir.path()).unwrap(), Tokenizer::load(dir.path()).unwrap());
     let guard = scorer("llama_guard", json!({"model": dir.path()}));
     let row = row("How many days?", json!({}));
@@ -120,7 +120,7 @@ fn llama_guards_score_is_the_first_tokens_probability() {
         let expected: f64 = (0..batch.len()).filter(|t| select[*t]).map(at).sum();
         assert_eq!(judged.score, Score::Value(expected), "{judged:?}");
         assert!((0.5..=1.0).contains(&expected), "{expected}");
-        assert!(judged.explanation.as_ref().unwrap().starts_with("unsafe: S1 violent crimes, S10 hate"), "{judged:?}");
+        assert!(judged.explanation.as_ref().unwrap().starts_with("unsafe: S10 hate"), "{judged:?}");
     }
     assert_eq!(guard.judge(&samples[1..2])[0], together[1], "alone and in a batch");
     // Judged by the verdict alone, and with the request alone.

@@ -104,7 +104,7 @@ fn labels_that_do_not_exclude_each_other_have_a_sigmoid_each() {
 #[test]
 fn what_it_reads_is_chosen() {
     let label = ("label", json!(0));
-    let answer = scorer("reward_model", with(&[label.clone()]));
+    let answer = scorer("reward_model", with(std::slice::from_ref(&label)));
     assert_eq!(
         (answer.part(), answer.better(), answer.nature(), answer.range()),
         (Part::Answer, Better::Higher, Nature::Estimate, None)
