@@ -63,7 +63,9 @@ fn gsm8k() -> Option<Vec<Row>> {
         shape: Some(temper_recipe::Shape::PromptOnly),
         ..DataSource::default()
     };
-    Some(read(&source, true).unwrap())
+    let mut rows = read(&source, true).unwrap();
+    rows.iter_mut().for_each(|row| drop(row.fields.insert("language".into(), "en".into())));
+    Some(rows)
 }
 
 #[test]
