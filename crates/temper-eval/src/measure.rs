@@ -157,6 +157,9 @@ struct Item<'a> {
     cluster: &'a str,
 }
 
+/// An item's cluster, and its scored repeats by number.
+type Repeats<'a> = (&'a str, Vec<(usize, Draw<'a>)>);
+
 /// The values of items, and samples that the reducer could make nothing of, by reason.
 struct Reduced<'a> {
     items: BTreeMap<&'a str, Item<'a>>,
@@ -170,7 +173,7 @@ fn reduced<'a>(
     better: Better,
 ) -> Reduced<'a> {
     // Scored repeats by item, each with its number, so that their order in the log does not matter.
-    let mut draws: BTreeMap<&'a str, (&'a str, Vec<(usize, Draw<'a>)>)> = BTreeMap::new();
+    let mut draws: BTreeMap<&'a str, Repeats<'a>> = BTreeMap::new();
     for record in records {
         if let Some(value) = record.scores.get(metric).and_then(Score::value) {
             let draw = Draw { value, answer: record.answers.get(metric).map(String::as_str) };

@@ -18,7 +18,8 @@ pub struct Transform {
     pub families: Vec<Family>,
     /// Which variants of each family.
     pub side: Variants,
-    /// Variants of each family that a row gets, chosen by the seed; `null` for all of the side.
+    /// Variants of each family that a row gets, chosen by the seed; where one cannot be made, another of the side takes its place.
+    /// `null` for all of the side.
     #[schemars(range(min = 1))]
     pub per_item: Option<usize>,
     /// Keep each row as it was beside its variants.

@@ -597,6 +597,12 @@ fn data_source(path: &str, source: &DataSource) -> Checked {
             "the path is empty; give `lab:NAME`, a file, a folder, a glob or `hf://datasets/ORG/NAME`",
         );
     }
+    for (i, family) in source.transform.iter().flat_map(|transform| transform.families.iter().enumerate()) {
+        if source.transform.as_ref().is_some_and(|transform| transform.families[..i].contains(family)) {
+            let name = family.name();
+            return fail(format!("{path}.transform.families[{i}]"), format!("`{name}` is listed twice; take one out"));
+        }
+    }
     let keys = [("subset", &source.subset), ("split", &source.split)];
     if let Some((key, _)) = keys.iter().find(|(_, value)| value.is_some())
         && !HubPath::is(&source.path)

@@ -148,5 +148,7 @@ fn training_and_suites_have_different_variants() {
         assert!(error.contains("`base64`") && error.contains("allow_trained: true"), "{error}");
     }
     recipe(seen, "{families: [base64], side: seen, allow_trained: true}").unwrap();
+    let twice = recipe(seen, "{families: [rot13, rot13], side: held_out}").unwrap_err();
+    assert!(twice.contains("suites.s.data.transform.families[1]: `rot13` is listed twice"), "{twice}");
     assert!(recipe(seen, "{families: []}").is_err() && recipe(seen, "{families: [rot14]}").is_err());
 }

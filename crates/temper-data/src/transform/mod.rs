@@ -77,8 +77,11 @@ impl Transformer {
         if self.spec.keep_original {
             out.push(named(row.clone(), NONE, NONE, None, row));
         }
+        // Numbers need no wording, and to tell a language takes a while.
+        let worded = self.spec.families.iter().any(|family| *family != Family::Numbers);
+        let language = if worded { language(row) } else { String::new() };
         for family in self.spec.families.clone() {
-            self.variants(family, row, &mut out);
+            self.variants(family, row, &language, &mut out);
         }
         Ok(out)
     }
@@ -98,7 +101,7 @@ impl Transformer {
     }
 
     /// Adds a family's variants of a row, and counts those that cannot be made.
-    fn variants(&mut self, family: Family, row: &Row, out: &mut Vec<Row>) {
+    fn variants(&mut self, family: Family, row: &Row, language: &str, out: &mut Vec<Row>) {
         let (seen, all) = (seen(family), count(family));
         let side = match self.spec.side {
             Variants::Seen => 0..seen,
@@ -117,7 +120,7 @@ impl Transformer {
                 break;
             }
             let draw = Draw::new(self.spec.seed, &[&row.id, family.name()], variant as u64);
-            match change(family, variant, row, draw) {
+            match change(family, variant, row, language, draw) {
                 Ok(changed) => {
                     let label = format!("{}-{}", family.name(), variant + 1);
                     let side = if variant < seen { Variants::Seen } else { Variants::HeldOut };
@@ -208,7 +211,7 @@ fn count(family: Family) -> usize {
 }
 
 /// What a variant makes of a row.
-fn change(family: Family, variant: usize, row: &Row, mut draw: Draw) -> Result<Changed, Skipped> {
+fn change(family: Family, variant: usize, row: &Row, language: &str, mut draw: Draw) -> Result<Changed, Skipped> {
     let request = row.prompt.request();
     if request.trim().is_empty() {
         return Err("the row asks nothing".to_owned());
@@ -216,17 +219,16 @@ fn change(family: Family, variant: usize, row: &Row, mut draw: Draw) -> Result<C
     if family == Family::Numbers {
         return numbers::change(row, variant, draw);
     }
-    let language = language(row);
     // `{}` in a text is the request, which may hold braces itself.
     let text = |template: &str, request: &str| template.replacen("{}", request, 1);
     if family == Family::Language {
         if row.completion.is_some() {
             return Err("its completion is in another language".to_owned());
         }
-        let (template, target) = wording::language(variant, row.file.starts_with("lab:"), &language)?;
+        let (template, target) = wording::language(variant, row.file.starts_with("lab:"), language)?;
         return Ok(Changed { language: Some(target.to_owned()), ..Changed::request(text(&template, request)) });
     }
-    let template = wording::template(family, variant, &language)?;
+    let template = wording::template(family, variant, language)?;
     let request = match family {
         Family::Base64 => text(template, &encodings::base64(request)),
         Family::Rot13 => text(template, &changed_by(encodings::rot13(request), request)?),

@@ -4,7 +4,7 @@ use temper_eval::Measurement;
 use temper_recipe::Reducer;
 
 use super::{Page, cell, folded, section};
-use crate::grid::Estimate;
+use crate::grid::{Estimate, shares};
 use crate::markup::{El, Markup, el};
 use crate::number::{MISSING, Style, count};
 use crate::terminal::why_none;
@@ -46,7 +46,8 @@ pub fn section_of(page: &Page) -> Option<El> {
         let lines = mine.iter().map(|m| {
             let cells = stages.iter().map(|stage| {
                 let found = stage.and_then(|stage| stage.measurements.iter().find(|other| key(other) == key(m)));
-                found.map_or_else(|| el("td").class("none").text(MISSING), measured)
+                let shares = shares(page.run, &m.metric);
+                found.map_or_else(|| el("td").class("none").text(MISSING), |m| measured(m, shares))
             });
             let name = el("th").attr("scope", "row").text(title_of(m)).add(el("small").text(what(m)));
             el("tr").add(name).all(cells)
@@ -78,9 +79,10 @@ fn what(m: &Measurement) -> String {
     }
 }
 
-fn measured(m: &Measurement) -> El {
+/// A cell; `shares`: whether the metric reads as a share everywhere.
+fn measured(m: &Measurement, shares: bool) -> El {
     let estimate = Estimate::of(m);
-    let style = if m.binary { Style::Percent } else { Style::decimal(estimate.value) };
+    let style = if shares { Style::Percent } else { Style::decimal(estimate.value) };
     let Some(value) = estimate.value else { return el("td").class("none").text(MISSING) };
     let interval = style.interval(estimate.interval);
     let clusters = m.clusters.map(|clusters| format!(" in {}", count(clusters, "cluster"))).unwrap_or_default();

@@ -17,7 +17,10 @@ pub fn render_slices(measurements: &[Measurement]) -> String {
     }
     let row = |(m, (_, value)): &(&Measurement, &(String, String))| -> [String; 4] {
         let estimate = Estimate::of(m);
-        let style = if m.binary { Style::Percent } else { Style::decimal(estimate.value) };
+        // A metric reads the same in all its slices.
+        let mut same =
+            sliced.iter().filter(|(other, _)| (&other.suite, &other.metric) == (&m.suite, &m.metric) && other.n > 0);
+        let style = if same.all(|(other, _)| other.binary) { Style::Percent } else { Style::decimal(estimate.value) };
         let interval = style.interval(estimate.interval);
         [
             format!("    {value}"),
