@@ -35,7 +35,7 @@ pub use gate::{GateCase, judge_all};
 pub use log::{append_log, read_log, write_log};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
 pub use records::{Corrected, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
-pub use sequential::{Look, OnBlock, look};
+pub use sequential::{Look, OnBlock, look, sampling_order};
 pub use suite::{SuiteResult, SuiteRun, run_suite};
 pub use tax::{AxisChange, Tax, axis_value, dominated_by, safety_tax};
 pub use verdict::{Action, Delta, GateVerdict, Verdict};

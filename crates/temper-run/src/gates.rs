@@ -1,11 +1,12 @@
 //! The gates of a checkpoint, from the item logs of the checkpoint, its parent and the base model.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use temper_eval::{
-    Calibrations, GateCase, GateForesight, GateVerdict, ItemRecord, SuiteItems, foresee, judge_all, read_log,
+    Calibrations, GateCase, GateForesight, GateVerdict, ItemRecord, SuiteItems, foresee, judge_all, look, read_log,
 };
 use temper_recipe::{Gate, GateCorrection, Recipe, Reference, Rule};
 use temper_score::{Better, Scorer};
@@ -66,6 +67,42 @@ pub fn judge_gates(
         })
         .collect();
     judge_all(&cases, correction)
+}
+
+/// What ends the sampling of a suite as soon as all of its gates are decided: called with the suite's records so far, sampled in the
+/// order of [`temper_eval::sampling_order`]. `gates` are those that apply to the checkpoint, on all suites, and `tests` the number of
+/// tests that they make together. `None` where a gate of the suite does not stop early, or the suite has none.
+pub fn early_stop<'a>(
+    suite: &'a str,
+    gates: &'a [&'a Gate],
+    tests: usize,
+    scorer: impl Fn(&Gate) -> Option<Arc<dyn Scorer>>,
+    parent: Option<&'a Logs>,
+    base: Option<&'a Logs>,
+) -> Option<impl FnMut(&[ItemRecord]) -> ControlFlow<()> + 'a> {
+    let own: Vec<(&Gate, Better)> = gates
+        .iter()
+        .filter(|gate| gate.suite == suite)
+        .map(|gate| (*gate, scorer(gate).map_or(Better::Neither, |scorer| scorer.better())))
+        .collect();
+    if own.is_empty() || own.iter().any(|(gate, _)| !gate.early_stop) {
+        return None;
+    }
+    Some(move |now: &[ItemRecord]| {
+        let cases: Vec<GateCase> = own
+            .iter()
+            .map(|(gate, better)| {
+                let reference = match gate.rule() {
+                    Rule::NotWorse { reference: Reference::Base, .. } => base,
+                    Rule::NotWorse { .. } => parent,
+                    _ => None,
+                };
+                let reference = reference.and_then(|logs| logs.get(suite)).map(Vec::as_slice);
+                GateCase { gate, better: *better, judge: "", calibration: None, now, reference, parent: None }
+            })
+            .collect();
+        look(&cases, tests).flow()
+    })
 }
 
 /// What each of a recipe's gates can show with the items of its suite, before anything is sampled.
