@@ -37,7 +37,7 @@ pub use tokens::render_legend;
 pub use validation::{render_validation, render_verdict};
 
 pub(crate) use gates::{
-    measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style,
+    measured as gate_measured, needed as gate_needed, p_text, sentence as gate_sentence, style as gate_style,
 };
 pub(crate) use matrix::{axis, tax_text};
 pub(crate) use results::COSTS;
