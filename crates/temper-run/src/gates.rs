@@ -31,39 +31,38 @@ pub struct Checkpoints<'a> {
 }
 
 /// Judges gates together, with the recipe's correction for many tests. `scorer` gives the scorer behind a gate's metric.
-pub fn judge_gates(
-    gates: &[&Gate],
+pub fn judge_gates<'a>(
+    gates: &[&'a Gate],
     correction: GateCorrection,
     scorer: impl Fn(&Gate) -> Option<Arc<dyn Scorer>>,
     calibrations: &Calibrations,
-    logs: Checkpoints,
+    logs: Checkpoints<'a>,
 ) -> Vec<GateVerdict> {
-    let of = |logs: Option<&'_ Logs>, suite: &str| -> Option<Vec<ItemRecord>> { logs?.get(suite).cloned() };
-    // What a case borrows has to live somewhere.
-    let held: Vec<_> = gates
+    let digests: Vec<(Better, String)> = gates
         .iter()
-        .map(|gate| {
-            let scorer = scorer(gate);
-            let better = scorer.as_ref().map_or(Better::Neither, |scorer| scorer.better());
-            let digest = scorer.map(|scorer| scorer.digest()).unwrap_or_default();
-            let reference = match gate.rule() {
-                Rule::NotWorse { reference: Reference::Base, .. } => of(logs.base, &gate.suite),
-                Rule::NotWorse { .. } => of(logs.parent, &gate.suite),
-                _ => None,
-            };
-            (*gate, better, digest, of(Some(logs.now), &gate.suite), reference, of(logs.parent, &gate.suite))
+        .map(|gate| match scorer(gate) {
+            Some(scorer) => (scorer.better(), scorer.digest()),
+            None => (Better::Neither, String::new()),
         })
         .collect();
-    let cases: Vec<GateCase> = held
+    let cases: Vec<GateCase> = gates
         .iter()
-        .map(|(gate, better, digest, now, reference, parent)| GateCase {
-            gate,
-            better: *better,
-            judge: digest,
-            calibration: calibrations.get(digest),
-            now: now.as_deref().unwrap_or_default(),
-            reference: reference.as_deref(),
-            parent: parent.as_deref(),
+        .zip(&digests)
+        .map(|(gate, (better, digest))| {
+            let of = |logs: Option<&'a Logs>| logs.and_then(|logs| logs.get(&gate.suite)).map(Vec::as_slice);
+            GateCase {
+                gate,
+                better: *better,
+                judge: digest,
+                calibration: calibrations.get(digest),
+                now: of(Some(logs.now)).unwrap_or_default(),
+                reference: match gate.rule() {
+                    Rule::NotWorse { reference: Reference::Base, .. } => of(logs.base),
+                    Rule::NotWorse { .. } => of(logs.parent),
+                    _ => None,
+                },
+                parent: of(logs.parent),
+            }
         })
         .collect();
     judge_all(&cases, correction)

@@ -31,7 +31,7 @@ fn log(every: usize) -> String {
             "suite": "asked", "id": format!("{i:03}"), "repeat": 0, "prompt": format!("question {i}"), "text": "text",
             "thinking": null, "answer": "text", "tokens": 3, "finish": "stop",
             "scores": {"refusal": if i % every == 0 { 1.0 } else { 0.0 }},
-            "slices": {"kind": ["a", "b"][i / 100]},
+            "slices": {"kind": if i < 100 { "a" } else { "b" }},
         })
         .to_string()
     };
@@ -116,8 +116,8 @@ fn a_scorer_is_calibrated_and_its_rates_corrected() {
     scratch.write("labels.jsonl", &lines.collect::<String>());
     let arguments = ["scorer", "calibrate", "--scorer", "refusal", "--recipe", "gated.yaml", "--data", "labels.jsonl"];
     let columns = ["--completion", "said", "--label", "human"];
-    let call = |more: &[&str]| [&arguments[..], &columns, more].concat();
-    let table = scratch.ok(&call(&["--positive", "refusal", "--slice", "model", "--out", "c/refusal.json"]));
+    let more = ["--positive", "refusal", "--slice", "model", "--out", "c/refusal.json"];
+    let table = scratch.ok(&[&arguments[..], &columns, &more].concat());
     for expected in ["sensitivity", "80.0 %", "90.0 %", "0.700", "m1", "label positive"] {
         assert!(table.contains(expected), "{expected}\n{table}");
     }
@@ -139,7 +139,7 @@ fn a_scorer_is_calibrated_and_its_rates_corrected() {
     );
     // Bad input.
     let refused = |more: &[&str], expected: &str| {
-        let error = scratch.refused(&call(more));
+        let error = scratch.refused(&[&arguments[..], &columns, more].concat());
         assert!(error.contains(expected), "{error}");
     };
     refused(&["--out", "x.json"], "Name them with --positive; there are `compliance`, `refusal`");
