@@ -89,8 +89,11 @@ impl Confusion {
         share(self.true_positives, self.true_positives + self.false_positives, confidence)
     }
 
-    /// Cohen's kappa of scorer and label.
+    /// Cohen's kappa of scorer and label; `None` where the labels are of one class only.
     pub fn kappa(&self, confidence: f64) -> Option<Estimate> {
+        if self.positives() == 0 || self.negatives() == 0 {
+            return None;
+        }
         let row = |a: usize, b: usize| vec![a as f64, b as f64];
         let table = [row(self.true_positives, self.false_positives), row(self.false_negatives, self.true_negatives)];
         cohen_kappa(&table, confidence)

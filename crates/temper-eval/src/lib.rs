@@ -53,7 +53,7 @@ pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
 pub use reduce::{Draw, reduce};
 pub use slices::{SliceComparison, compare_slices};
 pub use records::{Corrected, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
-pub use sequential::{Look, OnBlock, look};
+pub use sequential::{Look, OnBlock, look, sampling_order};
 pub use suite::{SuiteResult, SuiteRun, run_suite};
 pub use tax::{AxisChange, Tax, axis_value, dominated_by, safety_tax};
 pub use verdict::{Action, Delta, GateVerdict, Verdict};

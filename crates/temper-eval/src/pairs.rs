@@ -13,8 +13,8 @@ use crate::reduced::reduced_values;
 pub(crate) struct Pairs {
     /// Per item the values (a, b) over the repeats that both logs have scored, in the order of the identities.
     pub(crate) values: Vec<(f64, f64)>,
-    /// Where each of `values` first stands in the second log: the order in which they were sampled.
-    pub(crate) order: Vec<usize>,
+    /// The identity of each of `values`.
+    pub(crate) ids: Vec<String>,
     /// The cluster of each of `values`; `None` where no item has one.
     pub(crate) clusters: Option<Vec<String>>,
     /// Samples of either log without a partner in the other, or whose partner had another prompt.
@@ -40,7 +40,7 @@ pub(crate) fn join_by(a: &[&ItemRecord], b: &[&ItemRecord], metric: &str, reduce
     let (in_a, in_b) = (index(a), index(b));
     let mut pairs = Pairs {
         values: Vec::new(),
-        order: Vec::new(),
+        ids: Vec::new(),
         clusters: None,
         unmatched: 0,
         unscored: 0,
@@ -48,11 +48,9 @@ pub(crate) fn join_by(a: &[&ItemRecord], b: &[&ItemRecord], metric: &str, reduce
         matched: 0,
     };
     let (mut left_scored, mut right_scored) = (Vec::new(), Vec::new());
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for (key, at) in &in_a {
         let left = a[*at];
-        let right = in_b.get(key).map(|at| (*at, b[*at])).filter(|(_, right)| right.prompt == left.prompt);
-        let Some((place, right)) = right else {
+        let Some(right) = in_b.get(key).map(|at| b[*at]).filter(|right| right.prompt == left.prompt) else {
             pairs.unmatched += 1;
             continue;
         };
@@ -61,8 +59,6 @@ pub(crate) fn join_by(a: &[&ItemRecord], b: &[&ItemRecord], metric: &str, reduce
             (Some(Score::Value(_)), Some(Score::Value(_))) => {
                 left_scored.push(left);
                 right_scored.push(right);
-                let seen = first.entry(&right.id).or_insert(place);
-                *seen = place.min(*seen);
             }
             (None | Some(Score::Unscored(_) | Score::Error(_)), _)
             | (_, None | Some(Score::Unscored(_) | Score::Error(_))) => pairs.unscored += 1,
@@ -75,7 +71,7 @@ pub(crate) fn join_by(a: &[&ItemRecord], b: &[&ItemRecord], metric: &str, reduce
     let right = reduced_values(&right_scored, metric, reducer, better);
     let both: Vec<&String> = left.keys().filter(|id| right.contains_key(*id)).collect();
     pairs.values = both.iter().map(|id| (left[*id], right[*id])).collect();
-    pairs.order = both.iter().map(|id| first.get(id.as_str()).copied().unwrap_or(usize::MAX)).collect();
+    pairs.ids = both.iter().map(|id| (*id).clone()).collect();
     pairs.clusters = clusters(&right_scored, both.iter().map(|id| id.as_str()));
     pairs
 }

@@ -2,11 +2,12 @@
 //!
 //! A gate with `early_stop` decides by a confidence sequence, which holds at every number of items at once. So a suite may be
 //! looked at after every block of items and left as soon as all of its gates are decided: the chance of a wrong decision over all
-//! looks together stays below what the gates allow. The items must come in an order that has nothing to do with their scores.
+//! looks together stays below what the gates allow. The items must be sampled in
+//! an order that has nothing to do with their scores: [`sampling_order`].
 
 use std::ops::ControlFlow;
 
-use temper_score::Score;
+use temper_engine::Key;
 
 use crate::ItemRecord;
 use crate::gate::{GateCase, tests_of};
@@ -105,12 +106,30 @@ impl Sequence {
     }
 }
 
-/// Where every item with a score of the metric first stands among the records.
-pub(crate) fn sampled_order<'a>(records: &[&'a ItemRecord], metric: &str) -> Vec<&'a str> {
-    let mut seen = std::collections::BTreeSet::new();
-    records
-        .iter()
-        .filter(|record| record.scores.get(metric).and_then(Score::value).is_some())
-        .filter_map(|record| seen.insert(record.id.as_str()).then_some(record.id.as_str()))
-        .collect()
+/// The order in which a suite's items are to be sampled where it may stop early, as positions in `ids`: a shuffle by identity, the
+/// same for every checkpoint, so that what two logs have in common is a prefix of both. Verdicts take the items in this order too.
+pub fn sampling_order<'a>(suite: &str, ids: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+    let key = Key::new(0).fold_str("early stop").fold_str(suite);
+    let mut order: Vec<(u64, usize)> =
+        ids.into_iter().enumerate().map(|(at, id)| (key.fold_str(id).bits(), at)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_sampling_is_a_shuffle_by_identity() {
+        let ids: Vec<String> = (0..50).map(|i| format!("{i:02}")).collect();
+        let order = sampling_order("s", ids.iter().map(String::as_str));
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted == (0..50).collect::<Vec<_>>() && order != sorted);
+        assert_ne!(order, sampling_order("t", ids.iter().map(String::as_str)));
+        // Whatever order the items come in, the same ones are first.
+        let turned: Vec<&str> = ids.iter().rev().map(String::as_str).collect();
+        assert_eq!(turned[sampling_order("s", turned.iter().copied())[0]], ids[order[0]]);
+    }
 }

@@ -59,7 +59,7 @@ pub enum GateSlice {
     /// Every value of this slice, each a test of its own.
     Every(String),
     /// The items with these values, by name of the slice.
-    Where(#[schemars(extend("minProperties" = 1))] IndexMap<String, String>),
+    Where(IndexMap<String, String>),
 }
 
 impl GateSlice {

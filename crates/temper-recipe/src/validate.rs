@@ -463,6 +463,12 @@ impl Checks<'_> {
         if gate.margin != 0.0 && gate.not_worse_than.is_none() {
             return fail(format!("{path}.margin"), "a margin belongs to `not_worse_than`; change the bound instead");
         }
+        if matches!(&gate.slice, Some(GateSlice::Where(values)) if values.is_empty()) {
+            return fail(
+                format!("{path}.slice"),
+                "names no value; write `{NAME: VALUE}`, or leave it out for all items",
+            );
+        }
         for slice in gate.slice.iter().flat_map(GateSlice::names) {
             if !suite.slices.contains_key(slice) {
                 let message = match suite.slices.is_empty() {

@@ -51,6 +51,8 @@ pub struct Estimate {
     pub unscored: usize,
     /// Share of completions that were cut off at the token limit.
     pub truncated: f64,
+    /// The share corrected for the scorer's errors, with its interval, where the scorer has a calibration.
+    pub corrected: Option<(f64, Option<(f64, f64)>)>,
 }
 
 /// How an interval lies to another one.
@@ -240,6 +242,10 @@ impl Estimate {
             n: measurement.n,
             unscored: measurement.unscored + measurement.errors,
             truncated: measurement.truncated,
+            corrected: measurement.corrected.as_ref().filter(|c| c.note.is_none()).map(|c| {
+                let interval = (c.low.is_finite() && c.high.is_finite()).then_some((c.low, c.high));
+                (c.value, interval)
+            }),
         }
     }
 

@@ -48,7 +48,9 @@ pub fn taxes(run: &RunSummary) -> Vec<TaxLine<'_>> {
             let tax = safety_tax(&run.axes, &stage.changes, &stage.measurements);
             lines.push(TaxLine { arm, stage: Some(stage), tax });
         }
-        if let Some(result) = arm.result().filter(|stage| !stage.since_base.is_empty()) {
+        // An arm of one measured stage is that stage.
+        let measured = arm.stages.iter().filter(|stage| !stage.changes.is_empty()).count();
+        if let Some(result) = arm.result().filter(|stage| measured > 1 && !stage.since_base.is_empty()) {
             let tax = safety_tax(&run.axes, &result.since_base, &result.measurements);
             lines.push(TaxLine { arm, stage: None, tax });
         }
@@ -92,8 +94,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = synthetic::run(dir.path());
         let lines = super::taxes(&run);
-        // Six measured stages and three arms.
-        assert_eq!(lines.len(), 9);
+        // Six measured stages, and the arm that has more than one.
+        assert_eq!(lines.len(), 7);
         assert!(lines.iter().any(|line| line.tax.tax.is_some()) && lines.iter().any(|line| line.tax.reason.is_some()));
         let dominated = super::dominated(&run);
         assert!(dominated.iter().any(|one| one.name == "rl_only · 01-grpo"), "lower on both axes than the base model");

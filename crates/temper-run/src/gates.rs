@@ -1,11 +1,12 @@
 //! The gates of a checkpoint, from the item logs of the checkpoint, its parent and the base model.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use temper_eval::{
-    Calibrations, GateCase, GateForesight, GateVerdict, ItemRecord, SuiteItems, foresee, judge_all, read_log,
+    Calibrations, GateCase, GateForesight, GateVerdict, ItemRecord, SuiteItems, foresee, judge_all, look, read_log,
 };
 use temper_recipe::{Gate, GateCorrection, Recipe, Reference, Rule};
 use temper_score::{Better, Scorer};
@@ -30,42 +31,77 @@ pub struct Checkpoints<'a> {
 }
 
 /// Judges gates together, with the recipe's correction for many tests. `scorer` gives the scorer behind a gate's metric.
-pub fn judge_gates(
-    gates: &[&Gate],
+pub fn judge_gates<'a>(
+    gates: &[&'a Gate],
     correction: GateCorrection,
     scorer: impl Fn(&Gate) -> Option<Arc<dyn Scorer>>,
     calibrations: &Calibrations,
-    logs: Checkpoints,
+    logs: Checkpoints<'a>,
 ) -> Vec<GateVerdict> {
-    let of = |logs: Option<&'_ Logs>, suite: &str| -> Option<Vec<ItemRecord>> { logs?.get(suite).cloned() };
-    // What a case borrows has to live somewhere.
-    let held: Vec<_> = gates
+    let digests: Vec<(Better, String)> = gates
         .iter()
-        .map(|gate| {
-            let scorer = scorer(gate);
-            let better = scorer.as_ref().map_or(Better::Neither, |scorer| scorer.better());
-            let digest = scorer.map(|scorer| scorer.digest()).unwrap_or_default();
-            let reference = match gate.rule() {
-                Rule::NotWorse { reference: Reference::Base, .. } => of(logs.base, &gate.suite),
-                Rule::NotWorse { .. } => of(logs.parent, &gate.suite),
-                _ => None,
-            };
-            (*gate, better, digest, of(Some(logs.now), &gate.suite), reference, of(logs.parent, &gate.suite))
+        .map(|gate| match scorer(gate) {
+            Some(scorer) => (scorer.better(), scorer.digest()),
+            None => (Better::Neither, String::new()),
         })
         .collect();
-    let cases: Vec<GateCase> = held
+    let cases: Vec<GateCase> = gates
         .iter()
-        .map(|(gate, better, digest, now, reference, parent)| GateCase {
-            gate,
-            better: *better,
-            judge: digest,
-            calibration: calibrations.get(digest),
-            now: now.as_deref().unwrap_or_default(),
-            reference: reference.as_deref(),
-            parent: parent.as_deref(),
+        .zip(&digests)
+        .map(|(gate, (better, digest))| {
+            let of = |logs: Option<&'a Logs>| logs.and_then(|logs| logs.get(&gate.suite)).map(Vec::as_slice);
+            GateCase {
+                gate,
+                better: *better,
+                judge: digest,
+                calibration: calibrations.get(digest),
+                now: of(Some(logs.now)).unwrap_or_default(),
+                reference: match gate.rule() {
+                    Rule::NotWorse { reference: Reference::Base, .. } => of(logs.base),
+                    Rule::NotWorse { .. } => of(logs.parent),
+                    _ => None,
+                },
+                parent: of(logs.parent),
+            }
         })
         .collect();
     judge_all(&cases, correction)
+}
+
+/// What ends the sampling of a suite as soon as all of its gates are decided: called with the suite's records so far, sampled in the
+/// order of [`temper_eval::sampling_order`]. `gates` are those that apply to the checkpoint, on all suites, and `tests` the number of
+/// tests that they make together. `None` where a gate of the suite does not stop early, or the suite has none.
+pub fn early_stop<'a>(
+    suite: &'a str,
+    gates: &'a [&'a Gate],
+    tests: usize,
+    scorer: impl Fn(&Gate) -> Option<Arc<dyn Scorer>>,
+    parent: Option<&'a Logs>,
+    base: Option<&'a Logs>,
+) -> Option<impl FnMut(&[ItemRecord]) -> ControlFlow<()> + 'a> {
+    let own: Vec<(&Gate, Better)> = gates
+        .iter()
+        .filter(|gate| gate.suite == suite)
+        .map(|gate| (*gate, scorer(gate).map_or(Better::Neither, |scorer| scorer.better())))
+        .collect();
+    if own.is_empty() || own.iter().any(|(gate, _)| !gate.early_stop) {
+        return None;
+    }
+    Some(move |now: &[ItemRecord]| {
+        let cases: Vec<GateCase> = own
+            .iter()
+            .map(|(gate, better)| {
+                let reference = match gate.rule() {
+                    Rule::NotWorse { reference: Reference::Base, .. } => base,
+                    Rule::NotWorse { .. } => parent,
+                    _ => None,
+                };
+                let reference = reference.and_then(|logs| logs.get(suite)).map(Vec::as_slice);
+                GateCase { gate, better: *better, judge: "", calibration: None, now, reference, parent: None }
+            })
+            .collect();
+        look(&cases, tests).flow()
+    })
 }
 
 /// What each of a recipe's gates can show with the items of its suite, before anything is sampled.

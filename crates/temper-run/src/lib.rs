@@ -27,7 +27,7 @@ pub use directory::{Identity, Place, RECIPE_FILE, RunDir};
 pub use error::RunError;
 pub use evaluate::log_path;
 pub use execute::{Ending, Inputs, execute};
-pub use gates::{Checkpoints, Logs, Measured, MeasuredPlace, foresee_gates, foresee_recipe, judge_gates};
+pub use gates::{Checkpoints, Logs, Measured, MeasuredPlace, early_stop, foresee_gates, foresee_recipe, judge_gates};
 pub use ledger::{Event, Ledger};
 pub use models::{LAB_BASE, Loaded, Resolve, load_directory, local, resolve};
 pub use plan::{Estimate, MemoryEstimate, estimate};

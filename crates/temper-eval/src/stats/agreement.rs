@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Bootstrap, Estimate, normal_quantile};
 
 /// Cohen's kappa of two raters from their table of counts (rows: first rater, columns: second; as many of either), with the
-/// large-sample error of Fleiss, Cohen and Everitt (1969). `None` for a table that is empty, not square, or where chance alone
+/// large-sample error of Fleiss, Cohen and Everitt (1969); no interval where the raters never or always differ. `None` for a table that is empty, not square, or where chance alone
 /// would make the raters agree everywhere (both always give the same one class).
 pub fn cohen_kappa(table: &[Vec<f64>], confidence: f64) -> Option<Estimate> {
     let k = table.len();
@@ -34,8 +34,14 @@ pub fn cohen_kappa(table: &[Vec<f64>], confidence: f64) -> Option<Estimate> {
     let by_chance = (kappa - chance * (1.0 - kappa)).powi(2);
     let variance = (same + (1.0 - kappa).powi(2) * other - by_chance) / ((1.0 - chance).powi(2) * n);
     let se = variance.max(0.0).sqrt();
-    let half = normal_quantile(confidence) * se;
-    Some(Estimate { n: n as usize, value: kappa, se, low: (kappa - half).max(-1.0), high: (kappa + half).min(1.0) })
+    // Without any disagreement the large-sample error is 0, which is no certainty.
+    let half = if se > 0.0 { normal_quantile(confidence) * se } else { f64::NAN };
+    Some(Estimate { n: n as usize, value: kappa, se, low: at_most_one(kappa - half), high: at_most_one(kappa + half) })
+}
+
+/// Within what kappa can be; what is not a number stays so.
+fn at_most_one(kappa: f64) -> f64 {
+    if kappa.is_nan() { kappa } else { kappa.clamp(-1.0, 1.0) }
 }
 
 /// Krippendorff's alpha for nominal data: `units[u]` holds the classes that the raters gave unit `u`, missing ratings left out;
@@ -101,7 +107,7 @@ mod tests {
         let kappa = cohen_kappa(&[vec![20.0, 5.0], vec![10.0, 15.0]], 0.95).unwrap();
         assert!((kappa.value - 0.4).abs() < 1e-12 && kappa.n == 50, "{kappa:?}");
         let perfect = cohen_kappa(&[vec![5.0, 0.0], vec![0.0, 7.0]], 0.95).unwrap();
-        assert_eq!((perfect.value, perfect.high), (1.0, 1.0));
+        assert!(perfect.value == 1.0 && perfect.high.is_nan());
         assert!(cohen_kappa(&[vec![5.0, 0.0], vec![0.0, 0.0]], 0.95).is_none());
         assert!(cohen_kappa(&[vec![1.0, 2.0]], 0.95).is_none() && cohen_kappa(&[], 0.95).is_none());
     }

@@ -47,6 +47,10 @@ pub fn measured(grid: &Grid, row: &Row, index: usize, more: impl Into<Markup>) -
     td = td.add(mark(relation, relation.change(row.better), reference));
     let interval = row.style.interval(cell.interval);
     td = td.add(el("span").class("ci").text(if interval.is_empty() { "no interval" } else { &interval }));
+    if let Some((value, interval)) = cell.corrected {
+        let text = format!("corrected {} {}", row.style.value(value), row.style.interval(interval));
+        td = td.add(el("span").class("ci").attr("title", "corrected for the scorer's errors").text(text.trim_end()));
+    }
     let reference = column.reference.and_then(|r| row.cells.get(r).copied().flatten());
     let dot = Dot { name: column.name, series: column.arm, value: Some(value), interval: cell.interval };
     td.add(svg::interval_bar(&dot, reference.and_then(|r| r.interval), row.scale())).add(lost(&cell)).add(more)

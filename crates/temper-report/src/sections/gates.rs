@@ -11,7 +11,7 @@ use crate::{svg, terminal};
 /// One row per verdict, grouped by arm.
 pub fn section_of(page: &Page) -> El {
     let lead = "A gate passes when its whole interval meets the rule and fails when its whole interval breaks it; in between \
-                it is undecided.";
+                it is undecided. The tests of one checkpoint are corrected for being many where p is shown with their number.";
     let out = section("gates", "Gates", lead);
     let judged = page.run.arms.iter().flat_map(|arm| &arm.stages).any(|stage| !stage.gates.is_empty());
     if !judged {
@@ -45,6 +45,15 @@ fn row(page: &Page, stage: &StageSummary, gate: &GateVerdict) -> El {
     };
     let measured = el("span").text(terminal::gate_measured(gate, style));
     let needed = terminal::gate_needed(gate).map(|text| el("small").text(text));
+    let p = (gate.tests > 1).then(|| {
+        let text = format!(
+            "p {} after Holm over {} tests, {} interval",
+            terminal::p_text(gate.p_adjusted),
+            gate.tests,
+            Style::Percent.value(gate.level)
+        );
+        el("small").text(text)
+    });
     // With every item scored and an interval there, the numbers say what the reason says.
     let plain = gate.unscored == 0.0 && gate.low.is_finite() && gate.high.is_finite();
     let reason = (!plain && !gate.reason.is_empty()).then(|| el("small").text(&gate.reason));
@@ -52,7 +61,9 @@ fn row(page: &Page, stage: &StageSummary, gate: &GateVerdict) -> El {
         .add(el("td").add(stages::badge(gate.verdict, "")).text(" ").text(word))
         .add(el("td").text(&stage.name))
         .add(el("td").class("wide").add(el("b").text(&gate.gate)).add(el("small").text(&gate.rule)))
-        .add(el("td").class("wide").add(cell::linked(measured, Some(stage), &gate.suite)).add(reason).add(needed))
+        .add(
+            el("td").class("wide").add(cell::linked(measured, Some(stage), &gate.suite)).add(p).add(reason).add(needed),
+        )
         .add(el("td").class("count").text(grouped(gate.n as f64)))
         .add(el("td").text(action))
 }

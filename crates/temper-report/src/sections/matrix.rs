@@ -2,7 +2,7 @@
 
 use temper_run::summary::ArmSummary;
 
-use super::{Page, cell, section};
+use super::{Page, cell, folded, section};
 use crate::grid::{Change, Grid, Relation, Row};
 use crate::markup::{El, Markup, el};
 use crate::matrix;
@@ -33,8 +33,7 @@ fn table(page: &Page, index: usize, arm: &ArmSummary) -> El {
         let small = el("small").text(from.unwrap_or_else(|| "before training".to_owned()));
         el("th").attr("scope", "col").add(el("span").class("arm-name").text(column.name)).add(small)
     });
-    let corner = el("th").attr("scope", "col").add(svg::swatch(Some(index))).text(&arm.name);
-    let head = el("tr").add(corner).all(head);
+    let head = el("tr").add(el("th").attr("scope", "col").text("Metric")).all(head);
     let bodies = grid.suites().map(|rows| {
         let lines = rows.iter().map(|row| {
             let cells = (0..grid.columns.len()).map(|i| shown(&grid, row, i));
@@ -43,7 +42,10 @@ fn table(page: &Page, index: usize, arm: &ArmSummary) -> El {
         el("tbody").add(cell::suite_heading(rows, grid.columns.len())).all(lines)
     });
     let table = el("table").class("grid").add(el("thead").add(head)).all(bodies);
-    cell::scroll(&format!("Stages of {} by metric", arm.name), table)
+    let title = el("span").class("arm-name").add(svg::swatch(Some(index))).add(el("b").text(&arm.name));
+    // An arm of one stage has its change in the table of stages already.
+    let open = grid.columns.len() > 2;
+    folded(title, cell::scroll(&format!("Stages of {} by metric", arm.name), table)).class("stages").flag("open", open)
 }
 
 fn shown(grid: &Grid, row: &Row, index: usize) -> El {

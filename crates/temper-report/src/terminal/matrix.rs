@@ -89,13 +89,9 @@ pub fn tax(run: &RunSummary, arms: &[&ArmSummary], width: usize) -> String {
         out.push_str(&wrap(&format!("  {}", pad(&name(line), longest)), &text, width));
     }
     let dominated = matrix::dominated(run);
-    for one in &dominated {
-        let text = format!("{} is at least as good on both axes and better on one", one.by);
-        out.push_str(&wrap(&format!("  {} is dominated: ", one.name), &text, width));
-    }
-    if dominated.is_empty() {
-        out.push_str("  no checkpoint is dominated on both axes\n");
-    }
+    let said: Vec<String> = dominated.iter().map(|one| format!("{} (by {})", one.name, one.by)).collect();
+    let said = if said.is_empty() { "none".to_owned() } else { said.join("; ") };
+    out.push_str(&wrap("  Dominated on both axes: ", &said, width));
     out
 }
 

@@ -44,7 +44,7 @@ pub use tokens::render_legend;
 pub use validation::{render_validation, render_verdict};
 
 pub(crate) use gates::{
-    measured as gate_measured, needed as gate_needed, sentence as gate_sentence, style as gate_style,
+    measured as gate_measured, needed as gate_needed, p_text, sentence as gate_sentence, style as gate_style,
 };
 pub(crate) use matrix::{axis, tax_text};
 pub(crate) use results::COSTS;
@@ -66,6 +66,7 @@ pub fn render_terminal_at(run: &RunSummary, width: usize) -> String {
     out.push_str("\nThe base model and each arm's result\n");
     out.push_str(&results::table(&grid, &costs, width));
     out.push_str(&results::legend(&grid, "the base model's"));
+    out.push_str(&results::corrected(&grid, width));
     for arm in run.arms.iter().filter(|arm| arm.status != ArmStatus::Completed) {
         out.push_str(&table::wrap(&format!("  {}: ", arm.name), &status(&arm.status), width));
     }
@@ -96,6 +97,7 @@ pub fn render_arm_at(run: &RunSummary, arm: &ArmSummary, width: usize) -> String
     out.push('\n');
     out.push_str(&results::table(&grid, &costs, width));
     out.push_str(&results::legend(&grid, "its parent's"));
+    out.push_str(&results::corrected(&grid, width));
     let marked = matrix::render_matrix(run, arm, width);
     if !marked.is_empty() {
         out.push('\n');

@@ -71,6 +71,28 @@ pub fn legend(grid: &Grid, reference: &str) -> String {
     out
 }
 
+/// A line for every metric whose shares are corrected for the scorer's errors; nothing where there is none.
+pub fn corrected(grid: &Grid, width: usize) -> String {
+    let mut out = String::new();
+    for row in &grid.rows {
+        let cells = grid.columns.iter().zip(&row.cells);
+        let found: Vec<String> = cells
+            .filter_map(|(column, cell)| {
+                let (value, interval) = (*cell)?.corrected?;
+                Some(format!("{} {} {}", column.name, row.style.value(value), row.style.interval(interval)))
+            })
+            .collect();
+        if !found.is_empty() {
+            out.push_str(&wrap(
+                &format!("  {} corrected for the scorer's errors: ", row.title),
+                &found.join("; "),
+                width,
+            ));
+        }
+    }
+    out
+}
+
 fn part(
     grid: &Grid,
     costs: &[Option<Cost>],
