@@ -2,6 +2,7 @@
 //! labels. `TEMPER_DATA=… cargo run --release -p temper-score --example refusal_table`
 
 #![allow(clippy::unwrap_used, reason = "an example on fixed files")]
+#![allow(missing_docs, reason = "an example")]
 #![allow(dead_code, reason = "a test takes what it needs of this file")]
 
 use std::path::Path;

@@ -29,7 +29,7 @@ pub(crate) const LANGUAGE: Family = Family {
 };
 
 /// What tells languages apart, for the identity of scorers.
-const IDENTIFIER: &str = "scripts, lingua 1.8 (12 Latin and 2 Cyrillic languages), common English words; 1";
+const IDENTIFIER: &str = "scripts, common words of 12 languages, lingua 1.8 (12 Latin and 2 Cyrillic languages); 1";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

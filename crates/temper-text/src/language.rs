@@ -14,6 +14,7 @@
 //! What counts as a word follows no published list: R1's report defines the consistency of a text as the share of its words
 //! that are in the target language (arXiv 2501.12948, section 2.3.2) and leaves the segmentation open.
 
+mod common;
 mod identify;
 mod lines;
 mod tell;

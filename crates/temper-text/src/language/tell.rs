@@ -1,6 +1,7 @@
 //! Which language each word of a text is in, for all of [`LANGUAGES`]: by script where a script has one language, and
 //! sentence by sentence where several share it.
 
+use super::common::{by_words, english_word};
 use super::identify::{Identified, LANGUAGES, Script, among, identify, sample};
 use super::{WordKind, words};
 
@@ -34,11 +35,13 @@ pub fn code_of(name: &str) -> Option<&'static str> {
     LANGUAGES.iter().find(|(code, name)| *code == first || name.eq_ignore_ascii_case(first)).map(|(code, _)| *code)
 }
 
-/// The language of a text: English for one with common English words, else as [`identify`](super::identify) answers.
-///
-/// Common words tell a short English text, on which letter n-grams err, and they are much faster.
+/// The language of a text: by the commonest words of languages in Latin letters where these tell it, else as
+/// [`identify`](super::identify) answers. Common words tell short texts, on which letter n-grams err, and are much faster.
 pub fn main_language(text: &str) -> Option<Identified> {
-    if english(text) { Some(Identified { code: "en", confidence: 1.0 }) } else { identify(text) }
+    match by_common_words(text) {
+        Some(code) => Some(Identified { code, confidence: 1.0 }),
+        None => identify(text),
+    }
 }
 
 /// Words in the language `target` (a code of [`LANGUAGES`]) divided by all words, in [0, 1]; `None` for a text without
@@ -60,10 +63,10 @@ pub fn share(text: &str, target: &str) -> Option<f64> {
 
 /// The words of a text with their languages, neighbours of one language together. What is neutral for
 /// [`words`](super::words) is passed over, and so are names: capitalised Latin words, one or two in a row, in a sentence of
-/// another script.
+/// another script. Among Chinese characters they are English words: there the share is that of the two scripts, exactly.
 ///
 /// The text is cut into sentences and each sentence into words by script. A script of one known language decides. Latin (and
-/// Cyrillic) words of a sentence are identified together, by common English words or else by `lingua`'s letter n-grams; where
+/// Cyrillic) words of a sentence are identified together, by their commonest words or else by `lingua`'s letter n-grams; where
 /// these are too few (under four words or 15 letters) or their answer is not clear, they are in the language that the text's
 /// other words of that script are in, or else in `target` if that has this script. Han characters are Japanese in a sentence
 /// with kana (one for five or more), and in a sentence without any if it is short and the text has so many; otherwise they are Chinese.
@@ -118,14 +121,15 @@ fn each_sentence<'a, 'b>(parts: &'b mut [Part<'a>], mut then: impl FnMut(&'b mut
 
 fn names(parts: &mut [Part]) {
     each_sentence(parts, |sentence| {
-        let latin = sentence.iter().filter(|part| part.script == Script::Latin).count();
-        if latin == 0 || (sentence.len() - latin) < 3 * latin {
+        let count = |script| sentence.iter().filter(|part| part.script == script).count();
+        let (latin, chinese) = (count(Script::Latin), count(Script::Han) > 0 && count(Script::Kana) == 0);
+        if latin == 0 || chinese || (sentence.len() - latin) < 3 * latin {
             return;
         }
         for run in sentence.chunk_by_mut(|a, b| a.script == b.script) {
             if run.len() <= 2 {
                 for part in run.iter_mut().filter(|part| part.script == Script::Latin) {
-                    part.name = part.word.chars().any(char::is_uppercase) && !common(part.word);
+                    part.name = part.word.chars().any(char::is_uppercase) && !english_word(part.word);
                 }
             }
         }
@@ -191,15 +195,12 @@ fn sentence_language(script: Script, sentence: &[Part], target: Option<&str>) ->
     const FEWEST_LETTERS: usize = 15;
     const CLEAR: f64 = 0.7;
     let words = || sentence.iter().filter(|part| part.script == script && !part.name).map(|part| part.word);
-    let (mut all, mut english, mut letters) = (0, 0, 0);
-    for word in words() {
-        all += 1;
-        letters += word.chars().count();
-        english += usize::from(script == Script::Latin && common(word));
+    if script == Script::Latin
+        && let Some(code) = by_words(words())
+    {
+        return Some(code);
     }
-    if english * 4 >= all && english > 0 {
-        return Some("en");
-    }
+    let (all, letters) = words().fold((0, 0), |(all, letters), word| (all + 1, letters + word.chars().count()));
     if all < FEWEST_WORDS || letters < FEWEST_LETTERS {
         return None;
     }
@@ -245,135 +246,17 @@ fn words_of(letters: usize) -> usize {
     letters.div_ceil(4)
 }
 
-/// Whether a text is English beyond doubt: no letters but Latin ones, and one word in four a common English one.
-fn english(text: &str) -> bool {
-    let (mut all, mut english) = (0, 0);
+/// The language of a text in Latin letters alone, by its common words.
+fn by_common_words(text: &str) -> Option<&'static str> {
+    let mut words = Vec::new();
     for word in text.split_whitespace() {
         match word.chars().find_map(Script::of) {
             None => {}
-            Some(Script::Latin) => {
-                all += 1;
-                english += usize::from(common(word));
-            }
-            Some(_) => return false,
+            Some(Script::Latin) => words.push(word.trim_matches(|c: char| !c.is_alphanumeric())),
+            Some(_) => return None,
         }
     }
-    english >= 2 && english * 4 >= all
-}
-
-/// Common English words that are words of no other language written in Latin letters, or rare ones there.
-fn common(word: &str) -> bool {
-    const COMMON: &[&str] = &[
-        "about",
-        "add",
-        "after",
-        "all",
-        "and",
-        "answer",
-        "are",
-        "at",
-        "be",
-        "because",
-        "been",
-        "before",
-        "both",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "divide",
-        "does",
-        "each",
-        "equals",
-        "every",
-        "find",
-        "first",
-        "five",
-        "four",
-        "from",
-        "get",
-        "gives",
-        "had",
-        "has",
-        "have",
-        "here",
-        "him",
-        "his",
-        "how",
-        "if",
-        "into",
-        "it",
-        "its",
-        "just",
-        "know",
-        "left",
-        "let",
-        "like",
-        "make",
-        "many",
-        "more",
-        "most",
-        "much",
-        "must",
-        "my",
-        "need",
-        "next",
-        "not",
-        "now",
-        "number",
-        "one",
-        "only",
-        "or",
-        "other",
-        "our",
-        "out",
-        "please",
-        "should",
-        "some",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "therefore",
-        "these",
-        "they",
-        "this",
-        "those",
-        "three",
-        "through",
-        "two",
-        "use",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "why",
-        "with",
-        "would",
-        "years",
-        "yes",
-        "you",
-        "your",
-        "we'll",
-        "it's",
-        "don't",
-        "that's",
-    ];
-    if word.len() > 9 || !word.is_ascii() {
-        return false;
-    }
-    let mut lower = [0; 9];
-    let lower = &mut lower[..word.len()];
-    lower.copy_from_slice(word.as_bytes());
-    lower.make_ascii_lowercase();
-    COMMON.iter().any(|known| known.as_bytes() == lower)
+    if words.len() < 2 { None } else { by_words(words.into_iter()) }
 }
 
 #[cfg(test)]
@@ -387,7 +270,7 @@ mod tests {
     #[test]
     fn sentences_have_languages() {
         assert_eq!(told("We add the two numbers. Danach teilen wir das Ergebnis durch drei."), [("en", 5), ("de", 7)]);
-        assert_eq!(told("Сначала сложим числа, then we divide them."), [("ru", 3), ("en", 4)]);
+        assert_eq!(told("Сначала мы сложим числа, then we divide them."), [("ru", 4), ("en", 4)]);
         assert_eq!(told("先把两个数加起来。Then we divide it by two."), [("zh", 8), ("en", 6)]);
         assert_eq!(told("まず足し算をします。結論。"), [("ja", 11)]);
         assert_eq!(told("我们学习。「ひらがな」"), [("zh", 4), ("ja", 4)]);
@@ -406,7 +289,8 @@ mod tests {
 
     #[test]
     fn names_in_another_script_are_no_words() {
-        assert_eq!(share("请用 Python 写一个函数", "zh"), Some(1.0));
+        assert_eq!(share("파이썬 대신 Java 언어로 함수를 작성하세요", "ko"), Some(1.0));
+        assert_eq!(share("请用 Python 写一个函数", "zh"), Some(7.0 / 8.0));
         assert_eq!(share("Иван работает в Google уже три года", "ru"), Some(1.0));
         assert_eq!(share("请用 these numbers 写一个函数", "zh"), Some(7.0 / 9.0));
     }
