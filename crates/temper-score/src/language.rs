@@ -1,8 +1,15 @@
-//! Language consistency: the share of words in the language of the request (the consistency reward of DeepSeek-R1), as
-//! reward and as metric.
+//! Languages: the share of words in the language of the request (the consistency reward of DeepSeek-R1), whether the answer
+//! is in it, how often the language changes, and the pass rates of the language-confusion benchmark. Rewards and metrics alike.
+
+mod passes;
+mod whole;
+
+pub(crate) use passes::{LINE_PASS, WORD_PASS};
+pub(crate) use whole::{LANGUAGE_MATCH, LANGUAGE_SWITCHES};
 
 use serde::{Deserialize, Serialize};
-use temper_text::language::{Language, consistency, detect};
+use serde_json::{Value, json};
+use temper_text::language::{LANGUAGES, code_of, main_language, share};
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
 use crate::{Better, Nature, Part, Sample, Score, ScoreError};
@@ -15,17 +22,20 @@ pub(crate) const LANGUAGE: Family = Family {
         better: Better::Higher,
         nature: Nature::Exact,
         needs: &[],
-        summary: "Share of words in the target language (`target`: en or zh; else the row's `language`, else that of the prompt) in `part` (thinking, answer or whole)",
+        summary: "Share of words in the target language (`target`, a code such as `de`; else the row's `language`, else that of the prompt) in `part` (thinking, answer or whole)",
     },
-    version: 1,
+    version: 2,
     make: language,
 };
+
+/// What tells languages apart, for the identity of scorers.
+const IDENTIFIER: &str = "scripts, common words of 12 languages, lingua 1.8 (12 Latin and 2 Cyrillic languages); 1";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct LanguageParameters {
     part: Part,
-    /// Code of the language; `None` for the row's field `language`, or else the language of the prompt.
+    /// Code or English name of the language; `None` for the row's field `language`, or else the language of the prompt.
     target: Option<String>,
 }
 
@@ -35,26 +45,28 @@ impl Default for LanguageParameters {
     }
 }
 
+/// The same, of the answer unless another part is named.
+struct AnswerParameters(LanguageParameters);
+
+impl<'de> Deserialize<'de> for AnswerParameters {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut map = serde_json::Map::deserialize(deserializer)?;
+        map.entry("part").or_insert_with(|| "answer".into());
+        LanguageParameters::deserialize(Value::Object(map)).map(AnswerParameters).map_err(serde::de::Error::custom)
+    }
+}
+
 fn language(given: &Parameters) -> Result<Made, ScoreError> {
     let parameters: LanguageParameters = given.read()?;
-    let fixed = match &parameters.target {
-        None => None,
-        Some(code) => Some(of_code(code).ok_or_else(|| {
-            given.error(format!("`target` is `{code}`, which cannot be told"), "expected `en` or `zh`".into())
-        })?),
-    };
+    let fixed = fixed(given, parameters.target.as_deref())?;
     let part = parameters.part;
-    let title = match part {
-        Part::Thinking => "Language consistency, thinking",
-        Part::Answer => "Language consistency, answer",
-        Part::Whole => "Language consistency",
-    };
-    Ok(Made::new(&LANGUAGE, given.write(&parameters)?, move |sample| {
-        let target = match fixed.map_or_else(|| target(sample), Ok) {
+    let title = titled("Language consistency", part);
+    Ok(Made::new(&LANGUAGE, identity(given.write(&parameters)?), move |sample| {
+        let target = match target(fixed, sample) {
             Ok(target) => target,
             Err(reason) => return Score::Unscored(reason),
         };
-        match sample.part(part).and_then(|text| consistency(text, target)) {
+        match sample.part(part).and_then(|text| share(text, target)) {
             Some(share) => Score::of(share),
             None => Score::NotApplicable,
         }
@@ -63,28 +75,47 @@ fn language(given: &Parameters) -> Result<Made, ScoreError> {
     .titled(title))
 }
 
-/// The language of the row's `language` field, or else of its prompt.
-fn target(sample: &Sample) -> Result<Language, String> {
-    let place = sample.row.place();
-    match sample.row.fields.get("language").and_then(|value| value.as_str()) {
-        Some(code) => of_code(code)
-            .ok_or_else(|| format!("{place}: field `language` is `{code}`, and only `en` and `zh` can be told")),
-        None => match detect(sample.row.prompt.request()) {
-            Some(language) if language != Language::Other => Ok(language),
-            _ => {
-                Err(format!("{place}: the row has no field `language`, and its prompt is neither English nor Chinese"))
-            }
-        },
+fn titled(title: &str, part: Part) -> String {
+    match part {
+        Part::Thinking => format!("{title}, thinking"),
+        Part::Answer => format!("{title}, answer"),
+        Part::Whole => title.to_owned(),
     }
 }
 
-fn of_code(code: &str) -> Option<Language> {
-    let code = code.to_ascii_lowercase();
-    match code.split(['-', '_']).next().unwrap_or(&code) {
-        "en" | "english" => Some(Language::English),
-        "zh" | "chinese" => Some(Language::Chinese),
-        _ => None,
+fn identity(parameters: Value) -> Value {
+    json!({"parameters": parameters, "identifier": IDENTIFIER})
+}
+
+/// The parameter `target` as a code.
+fn fixed(given: &Parameters, target: Option<&str>) -> Result<Option<&'static str>, ScoreError> {
+    let Some(name) = target else { return Ok(None) };
+    let code = code_of(name);
+    code.map(Some).ok_or_else(|| {
+        given.error(format!("`target` is `{name}`, which cannot be told"), format!("expected one of {}", codes()))
+    })
+}
+
+/// The language that is asked for: the parameter, or else the row's `language` field, or else that of its prompt.
+fn target(fixed: Option<&'static str>, sample: &Sample) -> Result<&'static str, String> {
+    if let Some(code) = fixed {
+        return Ok(code);
     }
+    let place = sample.row.place();
+    match sample.row.fields.get("language").and_then(|value| value.as_str()) {
+        Some(name) => {
+            code_of(name).ok_or_else(|| format!("{place}: field `language` is `{name}`, expected one of {}", codes()))
+        }
+        None => main_language(sample.row.prompt.request()).map(|found| found.code).ok_or_else(|| {
+            format!(
+                "{place}: the row has no field `language`, and the language of its prompt cannot be told; add the field"
+            )
+        }),
+    }
+}
+
+fn codes() -> String {
+    LANGUAGES.map(|(code, _)| code).join(", ")
 }
 
 #[cfg(test)]
@@ -108,11 +139,46 @@ mod tests {
     }
 
     #[test]
+    fn many_languages() {
+        let answer = scorer("language", json!({"part": "answer"}));
+        let texts = [
+            ("de", "Wir addieren zuerst die beiden Zahlen und teilen dann durch drei."),
+            ("fr", "Nous additionnons d'abord les deux nombres, puis nous divisons par trois."),
+            ("es", "Primero sumamos los dos números y luego dividimos entre tres."),
+            ("pt", "Primeiro somamos os dois números e depois dividimos por três."),
+            ("it", "Prima sommiamo i due numeri e poi dividiamo per tre."),
+            ("nl", "Eerst tellen we de twee getallen op en daarna delen we door drie."),
+            ("pl", "Najpierw dodajemy obie liczby, a potem dzielimy przez trzy."),
+            ("tr", "Önce iki sayıyı topluyoruz, sonra üçe bölüyoruz."),
+            ("vi", "Trước tiên chúng ta cộng hai số rồi chia cho ba."),
+            ("id", "Pertama kita menjumlahkan kedua angka lalu membaginya dengan tiga."),
+            ("sw", "Kwanza tunajumlisha nambari mbili kisha tunagawanya kwa tatu."),
+            ("ru", "Сначала складываем два числа, затем делим на три."),
+            ("uk", "Спочатку додаємо два числа, потім ділимо на три."),
+            ("ja", "まず二つの数を足して、三で割ります。"),
+            ("ko", "먼저 두 수를 더한 다음 셋으로 나눕니다."),
+            ("zh", "先把两个数加起来，再除以三。"),
+            ("th", "ก่อนอื่นเราบวกเลขสองตัวแล้วหารด้วยสาม"),
+            ("hi", "पहले हम दोनों संख्याओं को जोड़ते हैं और फिर तीन से भाग देते हैं।"),
+            ("bn", "প্রথমে আমরা দুটি সংখ্যা যোগ করি তারপর তিন দিয়ে ভাগ করি।"),
+            ("ar", "أولا نجمع العددين ثم نقسم على ثلاثة."),
+            ("he", "קודם מחברים את שני המספרים ואז מחלקים בשלוש."),
+            ("el", "Πρώτα προσθέτουμε τους δύο αριθμούς και μετά διαιρούμε με το τρία."),
+            ("te", "ముందు రెండు సంఖ్యలను కలిపి తర్వాత మూడుతో భాగిస్తాము."),
+        ];
+        for (language, text) in texts {
+            assert_eq!(score(&answer, &row(json!({"language": language})), text), Score::Value(1.0), "{text}");
+            let other = if language == "en" { "de" } else { "en" };
+            assert_eq!(score(&answer, &row(json!({"language": other})), text), Score::Value(0.0), "{text}");
+        }
+    }
+
+    #[test]
     fn nothing_to_judge_is_not_a_zero() {
         let thinking = scorer("language", json!({}));
         let english = row(json!({"language": "en"}));
         assert_eq!(score(&thinking, &english, "\\boxed{4}"), Score::NotApplicable);
         assert_eq!(score(&thinking, &english, "<think>2+2=4</think>four"), Score::NotApplicable);
-        assert!(matches!(score(&thinking, &row(json!({"language": "de"})), "x"), Score::Unscored(_)));
+        assert!(matches!(score(&thinking, &row(json!({"language": "xx"})), "x"), Score::Unscored(_)));
     }
 }

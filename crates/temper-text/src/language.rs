@@ -1,7 +1,7 @@
 //! The language of words, by script, and of whole texts.
 //!
-//! [`identify`] names the language of a text. The rest of this module is about words, as rewards and metrics of language
-//! consistency need them.
+//! [`identify`] names the language of a text, [`tell`] that of each of its words, in [`LANGUAGES`]. The rest of this module is
+//! about words in two languages, by script alone.
 //!
 //! Text is cut into words by Unicode's word boundaries (UAX 29), under which each Han character is a word. A word in Latin
 //! letters counts as English, a Han character as Chinese, anything else as another language. Two kinds of text have no
@@ -14,9 +14,14 @@
 //! What counts as a word follows no published list: R1's report defines the consistency of a text as the share of its words
 //! that are in the target language (arXiv 2501.12948, section 2.3.2) and leaves the segmentation open.
 
+mod common;
 mod identify;
+mod lines;
+mod tell;
 
 pub use identify::{Identified, LANGUAGES, identify};
+pub use lines::{Line, WORD_LANGUAGES, english_word, lines};
+pub use tell::{Stretch, code_of, main_language, share, tell};
 
 use unicode_segmentation::UnicodeSegmentation;
 

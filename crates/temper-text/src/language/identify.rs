@@ -114,7 +114,7 @@ pub fn identify(text: &str) -> Option<Identified> {
 const SAMPLE: usize = 1000;
 
 /// Every k-th word of one script, so that about [`SAMPLE`] letters remain.
-fn sample(words: &[(&str, Script)], script: Script) -> String {
+pub(super) fn sample(words: &[(&str, Script)], script: Script) -> String {
     let of_script = || words.iter().filter(|(_, of)| *of == script).map(|(word, _)| *word);
     let letters: usize = of_script().map(|word| word.chars().count()).sum();
     let step = letters.div_ceil(SAMPLE).max(1);
@@ -122,7 +122,7 @@ fn sample(words: &[(&str, Script)], script: Script) -> String {
 }
 
 /// The most probable language of a text in Latin or Cyrillic letters, and its probability.
-fn among(script: Script, text: &str) -> Option<(&'static str, f64)> {
+pub(super) fn among(script: Script, text: &str) -> Option<(&'static str, f64)> {
     use IsoCode639_1 as Iso;
     static LATIN: LazyLock<LanguageDetector> = LazyLock::new(|| {
         LanguageDetectorBuilder::from_iso_codes_639_1(&[
@@ -158,7 +158,7 @@ fn round(value: f64) -> f64 {
 
 /// Writing systems, as far as they tell languages apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Script {
+pub(super) enum Script {
     Latin,
     Cyrillic,
     Han,
@@ -188,7 +188,7 @@ enum Script {
 const SCRIPTS: usize = Script::ALL.len();
 
 impl Script {
-    const ALL: [Script; 24] = [
+    pub(super) const ALL: [Script; 24] = [
         Self::Latin,
         Self::Cyrillic,
         Self::Han,
@@ -216,7 +216,7 @@ impl Script {
     ];
 
     /// The script of a letter; `None` for what is none. Blocks of Unicode 16.
-    fn of(c: char) -> Option<Self> {
+    pub(super) fn of(c: char) -> Option<Self> {
         if is_latin(c) {
             return Some(Self::Latin);
         }
@@ -263,7 +263,7 @@ impl Script {
     }
 
     /// The only known language of the script.
-    fn language(self) -> Option<&'static str> {
+    pub(super) fn language(self) -> Option<&'static str> {
         Some(match self {
             Self::Latin | Self::Cyrillic | Self::Unknown => return None,
             Self::Han => "zh",
