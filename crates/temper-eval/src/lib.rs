@@ -25,7 +25,10 @@ mod verdict;
 pub use compare::{PairedComparison, compare};
 pub use error::EvalError;
 pub use gate::judge;
-pub use log::{append_log, read_log, write_log};
+pub use log::{
+    LmEvalFiles, Log, LogHead, LogStatus, Recorded, append_log, open_log, read_log, write_lm_eval, write_log,
+    write_log_with,
+};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
 pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
 pub use suite::{SuiteResult, SuiteRun, run_suite};

@@ -14,7 +14,7 @@ use temper_score::{Sample, Score, Scorer};
 use temper_text::{EncodedPrompt, Tokenizer};
 use temper_train::{Cost, Progress, Total};
 
-use crate::log::write_log;
+use crate::log::{LogHead, write_log_with};
 use crate::measure::{Metric, measure};
 use crate::provenance::{Provenance, recall, remember};
 use crate::records::{LENGTH, NOT_SAMPLED, STOP};
@@ -87,7 +87,7 @@ pub fn run_suite(
     let Some((records, mut cost)) = sampled? else { return Ok(None) };
     cost.wall_seconds = start.elapsed().as_secs_f64();
     cost.peak_memory_bytes = peak_memory_bytes();
-    write_log(run.log, &records)?;
+    write_log_with(run.log, &LogHead::of_run(run, &provenance, cost.wall_seconds), &records)?;
     remember(run.log, &provenance, &cost)?;
     let measurements = measure(run.name, &records, &metrics);
     Ok(Some(SuiteResult { records, measurements, cost }))
