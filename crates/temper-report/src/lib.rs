@@ -15,6 +15,7 @@ mod paired;
 mod sections;
 mod svg;
 mod terminal;
+mod viewer;
 mod when;
 
 #[cfg(test)]
@@ -23,7 +24,8 @@ mod synthetic;
 pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
 pub use terminal::{
-    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
+    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend, render_log,
     render_measurements, render_row, render_stats, render_template, render_terminal, render_terminal_at,
     render_unreadable, render_validation, render_verdict,
 };
+pub use viewer::{LARGE_PAGE, ViewerFile, ViewerPage, render_viewer, viewer_path, write_viewers};

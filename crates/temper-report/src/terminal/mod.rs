@@ -7,6 +7,7 @@ mod bench;
 mod compare;
 mod gates;
 mod histogram;
+mod log;
 mod look;
 mod measurements;
 mod results;
@@ -23,6 +24,7 @@ use crate::number;
 
 pub use bench::render_bench;
 pub use compare::render_comparison;
+pub use log::render_log;
 pub use look::Look;
 pub use measurements::render_measurements;
 pub use rows::{RowOptions, render_row, render_template, render_unreadable};
