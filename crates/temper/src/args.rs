@@ -1,6 +1,7 @@
 //! The commands and their arguments.
 
 mod data;
+mod log;
 mod tools;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use temper_engine::Precision;
 
 pub use data::{DataArgs, DataCommand, InspectArgs, SourceArgs, StatsArgs, ValidateArgs};
+pub use log::{LogArgs, LogCommand, LogFormat};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
@@ -35,6 +37,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Compare two checkpoints item by item
     Compare(CompareArgs),
+    /// Look at item logs, convert them (Inspect, lm-eval), make a page of their items
+    Log(LogArgs),
     /// Draw the report of a run again
     Report(ReportArgs),
     /// Look at data before training, check it, and make it ready
@@ -193,7 +197,7 @@ pub struct EvalArgs {
     /// Only this suite; may be repeated
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
-    /// Folder for the item logs, `<suite>.jsonl`
+    /// Folder for the item logs, `<suite>.eval`
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Override a key of the recipe; may be repeated

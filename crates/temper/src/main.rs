@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Logprobs(args) => commands::logprobs::logprobs(&args),
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Compare(args) => commands::compare::compare(&args),
+        Command::Log(args) => commands::log::log(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Data(args) => commands::data::data(&args),
         Command::Bench(args) => commands::bench::bench(&args),

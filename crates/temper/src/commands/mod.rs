@@ -5,6 +5,7 @@ pub mod compare;
 pub mod data;
 pub mod eval;
 pub mod lab;
+pub mod log;
 pub mod logprobs;
 pub mod merge;
 pub mod report;
