@@ -33,6 +33,18 @@ pub enum EvalError {
         /// What to do.
         remedy: String,
     },
+    /// An entry of an item log, or the log as a whole, is not what it should be.
+    #[error("{}: {entry}: {what}; {remedy}", file.display())]
+    LogEntry {
+        /// The log.
+        file: PathBuf,
+        /// The entry or the part of the log.
+        entry: String,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A suite has no items.
     #[error("suite `{suite}` has no items; check its `data`: path, filter, skip and rows")]
     Empty {

@@ -44,6 +44,11 @@ pub use error::EvalError;
 pub use foresight::{GateForesight, SuiteItems, foresee};
 pub use gate::{GateCase, judge_all};
 pub use log::{append_log, read_log, write_log};
+pub use gate::judge;
+pub use log::{
+    LmEvalFiles, Log, LogHead, LogStatus, Recorded, append_log, open_log, read_log, write_lm_eval, write_log,
+    write_log_with,
+};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
 pub use records::{CONTENT_FILTER, ERROR, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, OTHER, STOP};
 pub use subject::{Asked, Completed, Engine, Identity, Receive, Subject, Work};

@@ -65,7 +65,30 @@ pub const OTHER: &str = "other";
 /// `finish` of an item to which the server gave no completion, however often it was asked.
 pub const ERROR: &str = "error";
 
+/// Longest text among a record's fields, in bytes.
+pub(crate) const SHORT: usize = 200;
+
+/// Whether a value may stand among a record's fields.
+pub(crate) fn is_short(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.len() <= SHORT,
+        _ => false,
+    }
+}
+
 impl ItemRecord {
+    /// The reference answer as text, from the first of the fields `target`, `answer`, `reference` and `solution` that the item
+    /// has; empty where it has none. For formats that show one.
+    pub fn reference(&self) -> String {
+        let found = ["target", "answer", "reference", "solution"].iter().find_map(|key| self.fields.get(*key));
+        match found {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    }
+
     /// Whether the completion reached its limit of tokens.
     pub fn truncated(&self) -> bool {
         self.finish == LENGTH

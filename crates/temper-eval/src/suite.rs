@@ -13,7 +13,7 @@ use temper_score::Scorer;
 use temper_train::{Cost, Progress, Total};
 
 use crate::journal::{Journal, Line, journal_file};
-use crate::log::write_log;
+use crate::log::{LogHead, write_log_with};
 use crate::measure::{Metric, measure};
 use crate::provenance::{Provenance, recall, remember};
 use crate::records::{ERROR, NOT_SAMPLED};
@@ -144,7 +144,7 @@ pub fn run_suite(
         not_sampled: count(NOT_SAMPLED),
         tokens_unknown: completed.iter().filter(|c| c.reason.is_none() && c.tokens.is_none()).count(),
     };
-    write_log(run.log, &records)?;
+    write_log_with(run.log, &LogHead::of_run(run, &provenance, cost.wall_seconds), &records)?;
     remember(run.log, &provenance, &cost, &fingerprints)?;
     if tally.failed == 0 {
         desk.journal.remove()?;

@@ -119,7 +119,7 @@ fn texts(records: &[ItemRecord]) -> Vec<&str> {
 #[test]
 fn records_measurements_and_log() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("eval/s/base.jsonl");
+    let log = folder.path().join("eval/s/base.eval");
     let (base, items) = (model(1), rows(70));
     let mut seen = Seen::default();
     let result = run(&base, &items, 7, &log, &mut seen).unwrap().unwrap();
@@ -165,7 +165,7 @@ fn records_measurements_and_log() {
 fn an_item_does_not_depend_on_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let (base, items) = (model(1), rows(9));
-    let all = run(&base, &items, 7, &folder.path().join("all.jsonl"), &mut Seen::default()).unwrap().unwrap();
+    let all = run(&base, &items, 7, &folder.path().join("all.eval"), &mut Seen::default()).unwrap().unwrap();
     let one = run(&base, &items[4..5], 7, &folder.path().join("one.jsonl"), &mut Seen::default()).unwrap().unwrap();
     assert_eq!(one.records, all.records[8..10]);
 }
@@ -203,7 +203,7 @@ fn checkpoints_are_compared_item_by_item() {
 #[test]
 fn an_interrupted_suite_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("base.jsonl");
+    let log = folder.path().join("base.eval");
     // Inside the first of two batches: however the threads take turns, the second one finds the flag set.
     let mut seen = Seen { stop_at: Some(0.3), ..Seen::default() };
     assert_eq!(run(&model(1), &rows(100), 7, &log, &mut seen).unwrap(), None);

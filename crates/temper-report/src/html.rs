@@ -13,7 +13,7 @@ use crate::sections::{self, Page};
 /// File name of the report in a run's directory.
 pub const REPORT_FILE: &str = "report.html";
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("tokens.css"), include_str!("style.css"));
 
 /// The report as one self-contained page: no script, no font, no image from anywhere else.
 ///
@@ -55,11 +55,13 @@ pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// Writes the report as [`REPORT_FILE`] into the run's directory, beside its final place first, and returns its path.
+/// Writes the report as [`REPORT_FILE`] into the run's directory, beside its final place first, and returns its path. The pages of
+/// items that it links to are written first ([`write_viewers`](crate::write_viewers)).
 ///
 /// # Errors
 /// [`ReportError::Unwritable`].
 pub fn write_html(run: &RunSummary, run_dir: &Path) -> Result<std::path::PathBuf, ReportError> {
+    crate::write_viewers(run, run_dir)?;
     let html = render_html(run, run_dir);
     let file = run_dir.join(REPORT_FILE);
     let beside = run_dir.join(format!("{REPORT_FILE}.tmp"));
@@ -115,7 +117,13 @@ mod tests {
     fn every_number_leads_to_its_log_and_every_link_to_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let run = synthetic::run(dir.path());
+        crate::write_viewers(&run, dir.path()).unwrap();
         let html = render_html(&run, dir.path());
+        assert_eq!(
+            html.matches("all items: filter, search, compare").count(),
+            2,
+            "of the suites whose samples are shown"
+        );
         let links: Vec<&str> = html.split("href=\"./").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(links.len() > 100, "{}", links.len());
         for link in links.iter().filter(|link| !link.ends_with("/checkpoint")) {
@@ -141,7 +149,7 @@ mod tests {
     fn a_broken_log_is_a_remark() {
         let dir = tempfile::tempdir().unwrap();
         let run = synthetic::run(dir.path());
-        std::fs::write(dir.path().join("eval/familiar/base.jsonl"), "{\"id\": 3").unwrap();
+        std::fs::write(dir.path().join("eval/familiar/base.eval"), "{\"id\": 3").unwrap();
         let html = render_html(&run, dir.path());
         assert!(html.contains("not paired: "));
         assert!(html.contains("Differences from the base model, paired by item"), "the other suites still pair");

@@ -201,9 +201,8 @@ fn stage(dir: &Path, arm: &str, name: &str, kind: &str, parent: &str, level: f64
         let level = if suite == "unfamiliar" { level * 0.6 } else { level };
         let records = records(suite, n, level, seed);
         stage.measurements.extend(metrics_of(suite).iter().map(|metric| measure(&records, metric)));
-        let path = format!("eval/{suite}/{place}.jsonl");
-        let lines: String = records.iter().map(|r| format!("{}\n", serde_json::to_string(r).unwrap())).collect();
-        write(dir, &path, &lines);
+        let path = format!("eval/{suite}/{place}.eval");
+        temper_eval::write_log(&dir.join(&path), &records).unwrap();
         stage.logs.insert(suite.to_owned(), path);
     }
     if kind == "sft" || kind == "grpo" {

@@ -28,7 +28,7 @@ pub struct Evaluated {
 
 /// Item log of a suite on a checkpoint, relative to the run's directory.
 pub fn log_path(suite: &str, checkpoint: &str) -> String {
-    format!("eval/{suite}/{checkpoint}.jsonl")
+    format!("eval/{suite}/{checkpoint}.eval")
 }
 
 /// The item records of a suite on a checkpoint that was evaluated before.

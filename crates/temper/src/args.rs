@@ -5,6 +5,7 @@ mod data;
 mod gate;
 mod scorer;
 mod suite;
+mod log;
 mod tools;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use scorer::{
 };
 pub use suite::{ShownSuites, SuiteArgs, SuiteCommand};
 pub use gate::{GateArgs, Undecided};
+pub use log::{LogArgs, LogCommand, LogFormat};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.
@@ -54,6 +56,8 @@ pub enum Command {
     Gate(GateArgs),
     /// Try scorers by themselves: list them, score completions, measure their speed and how often they err
     Scorer(Box<ScorerArgs>),
+    /// Look at item logs, convert them (Inspect, lm-eval), make a page of their items
+    Log(LogArgs),
     /// Draw the report of a run again
     Report(ReportArgs),
     /// Look at data before training, check it, and make it ready
@@ -220,6 +224,7 @@ pub struct EvalArgs {
     #[arg(long)]
     pub slices: bool,
     /// Folder for the item logs, `<suite>.jsonl`
+    /// Folder for the item logs, `<suite>.eval`
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Override a key of the recipe; may be repeated

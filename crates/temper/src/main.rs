@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Hacking(args) => commands::hacking::hacking(&args),
         Command::Gate(args) => commands::gate::gate(&args),
         Command::Scorer(args) => commands::scorer::scorer(&args),
+        Command::Log(args) => commands::log::log(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Data(args) => commands::data::data(&args),
         Command::Bench(args) => commands::bench::bench(&args),

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Scratch, results};
+use common::{Scratch, log, results};
 
 /// Runs the recipe as `killed`, killed again and again, a little later each time, until it ends; gives the number of kills.
 fn until_finished(scratch: &Scratch, more: &[&str]) -> usize {
@@ -77,8 +77,8 @@ fn a_killed_run_with_adapters_in_bf16_ends_with_the_same_bits() {
     // What the run measured is what an evaluation of the merged checkpoint gives, in the recipe's number format.
     let eval = ["eval", "--model", "straight/arms/hybrid/02-grpo/checkpoint", "--recipe", "recipe.yaml", "--out", "e"];
     scratch.ok(&[&eval[..], &["--set", "dtype=bf16"]].concat());
-    let read = |name: &str| std::fs::read(scratch.path(name)).unwrap();
-    assert!(read("e/familiar.jsonl") == read("straight/eval/familiar/hybrid-02-grpo.jsonl"));
+    let read = |name: &str| log(&scratch.path(name));
+    assert!(read("e/familiar.eval") == read("straight/eval/familiar/hybrid-02-grpo.eval"));
     assert!(until_finished(&scratch, LORA) > 0);
     let killed = results(&scratch.path("killed"));
     for (name, bytes) in &bits {
@@ -156,7 +156,7 @@ fn a_run_leaves_what_the_guide_says() {
     let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(summary["arms"].as_array().unwrap().len(), 2);
     assert!(summary["finished"].is_string());
-    for name in ["recipe.yaml", "summary.json", "report.html", "ledger.sqlite"] {
+    for name in ["recipe.yaml", "summary.json", "report.html", "ledger.sqlite", "eval/familiar.html"] {
         assert!(scratch.path("r").join(name).exists(), "{name}");
     }
     let checkpoint = scratch.path("r/arms/hybrid/02-grpo/checkpoint");
@@ -165,12 +165,12 @@ fn a_run_leaves_what_the_guide_says() {
     }
     let table = scratch.ok(&["report", "r", "--stages"]);
     assert!(table.contains("sft_only") && table.contains("hybrid") && table.contains("report.html"), "{table}");
-    let compared = scratch.ok(&["compare", "r/eval/familiar/base.jsonl", "r/eval/familiar/hybrid-02-grpo.jsonl"]);
+    let compared = scratch.ok(&["compare", "r/eval/familiar/base.eval", "r/eval/familiar/hybrid-02-grpo.eval"]);
     assert!(compared.contains("lab_solved"), "{compared}");
     // What the run wrote is what an evaluation of the checkpoint gives.
     scratch.ok(&["eval", "--model", "r/arms/hybrid/02-grpo/checkpoint", "--recipe", "recipe.yaml", "--out", "e"]);
-    let read = |name: &str| std::fs::read(scratch.path(name)).unwrap();
-    assert!(read("e/familiar.jsonl") == read("r/eval/familiar/hybrid-02-grpo.jsonl"));
+    let read = |name: &str| log(&scratch.path(name));
+    assert!(read("e/familiar.eval") == read("r/eval/familiar/hybrid-02-grpo.eval"));
     // The directory is taken.
     let error = scratch.refused(&["run", "recipe.yaml", "--out", "r"]);
     assert!(error.contains("already holds the run `tiny`"), "{error}");

@@ -5,12 +5,14 @@ use temper_text::thinking;
 
 use super::{Page, cell, folded, section};
 use crate::grid::Column;
-use crate::markup::{El, Markup, el};
+use crate::markup::{El, Markup, el, href};
 use crate::number::{count, short};
+use crate::viewer::viewer_path;
 
 /// Every shown item with the completion of the base model and of each arm's result.
 pub fn section_of(page: &Page) -> El {
-    let lead = "The same item answered by each checkpoint. What a model wrote is shown as it is, thinking folded.";
+    let lead = "The same item answered by each checkpoint. What a model wrote is shown as it is, thinking folded. \
+                These are a few; a page for each suite holds all of them.";
     let mut out = section("samples", "Samples side by side", lead);
     let items = items(page);
     if items.is_empty() {
@@ -21,13 +23,23 @@ pub fn section_of(page: &Page) -> El {
         let first = item.suite != suite;
         if first {
             let title = page.run.suites.iter().find(|s| s.name == item.suite).map_or(item.suite, |s| &s.title);
-            out = out.add(el("h3").text(title));
+            out = out.add(el("h3").text(title).add(all_items(page, item.suite)));
             suite = item.suite;
         }
         let summary = el("span").add(el("code").text(item.id)).text(" ").text(teaser(item.prompt));
         out = out.add(folded(summary, view(page, &item)).class("item").flag("open", first));
     }
     out
+}
+
+/// Link to the page that holds every item of the suite, where it was written.
+fn all_items(page: &Page, suite: &str) -> Markup {
+    let path = viewer_path(suite);
+    if !page.dir.join(&path).exists() {
+        return Markup::default();
+    }
+    let link = el("a").attr("href", href(&path)).text("all items: filter, search, compare");
+    el("small").text(" · ").add(link).into()
 }
 
 /// An item of which at least one completion is shown.

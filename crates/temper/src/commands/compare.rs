@@ -41,12 +41,14 @@ fn pairs(a: &Path, b: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
                 .flatten()
                 .map(|entry| entry.file_name())
                 .filter(|name| !name.to_string_lossy().ends_with(".partial.jsonl"))
-                .filter(|name| Path::new(name).extension().is_some_and(|e| e == "jsonl") && b.join(name).exists())
+                .filter(|name| {
+                    Path::new(name).extension().is_some_and(|e| e == "eval" || e == "jsonl") && b.join(name).exists()
+                })
                 .collect();
             names.sort();
             if names.is_empty() {
                 return Err(CliError::message(format!(
-                    "{} and {} have no item log (*.jsonl) of the same name. Give two folders that `temper eval` wrote, or two files",
+                    "{} and {} have no item log (*.eval, *.jsonl) of the same name. Give two folders that `temper eval` wrote, or two files",
                     a.display(),
                     b.display()
                 )));

@@ -89,7 +89,7 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
             .iter()
             .map(|name| temper_score::build(name, &recipe.scorers, &recipe.lab))
             .collect::<Result<Vec<_>, _>>()?;
-        let log = args.out.join(format!("{name}.jsonl"));
+        let log = args.out.join(format!("{name}.eval"));
         let run = SuiteRun { name, suite, rows: &rows, scorers: &scorers, seed: recipe.seed, label: &label, log: &log };
         match temper_eval::run_suite(&run, subject, &mut bars, stop)? {
             Some(mut result) => {

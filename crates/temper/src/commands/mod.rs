@@ -8,6 +8,7 @@ pub mod eval;
 pub mod hacking;
 pub mod gate;
 pub mod lab;
+pub mod log;
 pub mod logprobs;
 pub mod merge;
 pub mod report;

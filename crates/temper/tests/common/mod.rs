@@ -111,7 +111,8 @@ impl Scratch {
     }
 }
 
-/// Bytes of every checkpoint's weights and of every item log below a run's directory, by relative path.
+/// Bytes of every checkpoint's weights and the records of every item log below a run's directory, by relative path. A log also
+/// says when it was written, which is not compared.
 pub fn results(run: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut found = std::collections::BTreeMap::new();
     let mut open = vec![run.to_owned()];
@@ -121,13 +122,17 @@ pub fn results(run: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
             let name = path.strip_prefix(run).unwrap().display().to_string();
             if path.is_dir() {
                 open.push(path);
-            } else if name.ends_with("checkpoint/model.safetensors")
-                || name.ends_with("dataset/train.jsonl")
-                || (name.starts_with("eval/") && name.ends_with(".jsonl"))
-            {
+            } else if name.ends_with("checkpoint/model.safetensors") || name.ends_with("dataset/train.jsonl") {
                 found.insert(name, std::fs::read(&path).unwrap());
+            } else if name.starts_with("eval/") && name.ends_with(".eval") {
+                found.insert(name, log(&path));
             }
         }
     }
     found
+}
+
+/// The records of an item log as bytes.
+pub fn log(file: &Path) -> Vec<u8> {
+    serde_json::to_vec(&temper_eval::read_log(file).unwrap()).unwrap()
 }

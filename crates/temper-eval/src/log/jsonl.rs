@@ -1,23 +1,28 @@
-//! Item logs: one JSON object per line, one line per item and repeat.
+//! Logs of one JSON object per line, one line per item and repeat.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::is_eval;
+use super::place::{beside, create_folder, read_error, write_error};
 use crate::{EvalError, ItemRecord};
 
-const WRITE: &str = "check the folder's permissions and the free space";
-
-fn write_error(file: &Path) -> impl FnOnce(std::io::Error) -> EvalError + '_ {
-    move |source| EvalError::Io { file: file.to_owned(), action: "write", source, remedy: WRITE }
-}
-
-/// Adds records to the end of a log, which is created where there is none, with its folder.
+/// Adds records to the end of a `.jsonl` log, which is created where there is none, with its folder.
 ///
 /// # Errors
-/// The file cannot be written.
+/// The file cannot be written, or is an `.eval` log, which is written as a whole.
 pub fn append_log(file: &Path, records: &[ItemRecord]) -> Result<(), EvalError> {
+    if is_eval(file) {
+        let remedy = "an .eval log is written as a whole; append to a .jsonl log and convert it";
+        let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
+        return Err(EvalError::Io { file: file.to_owned(), action: "append to", source, remedy });
+    }
+    append(file, records)
+}
+
+fn append(file: &Path, records: &[ItemRecord]) -> Result<(), EvalError> {
     let mut text = Vec::new();
     for record in records {
         serde_json::to_writer(&mut text, record).map_err(std::io::Error::from).map_err(write_error(file))?;
@@ -28,39 +33,14 @@ pub fn append_log(file: &Path, records: &[ItemRecord]) -> Result<(), EvalError> 
     out.write_all(&text).map_err(write_error(file))
 }
 
-/// Writes a whole log beside its place and renames it, so that a reader never sees half of it.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_log(file: &Path, records: &[ItemRecord]) -> Result<(), EvalError> {
+pub(super) fn write(file: &Path, records: &[ItemRecord]) -> Result<(), EvalError> {
     let beside = beside(file);
     match fs::remove_file(&beside) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(write_error(&beside)(source)),
         _ => {}
     }
-    append_log(&beside, records)?;
+    append(&beside, records)?;
     fs::rename(&beside, file).map_err(write_error(file))
-}
-
-/// Writes a file beside its place and renames it.
-pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), EvalError> {
-    create_folder(file)?;
-    let beside = beside(file);
-    fs::write(&beside, bytes).map_err(write_error(&beside))?;
-    fs::rename(&beside, file).map_err(write_error(file))
-}
-
-fn create_folder(file: &Path) -> Result<(), EvalError> {
-    match file.parent() {
-        Some(folder) => fs::create_dir_all(folder).map_err(write_error(folder)),
-        None => Ok(()),
-    }
-}
-
-fn beside(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    file.with_file_name(name)
 }
 
 /// Reads a log.
@@ -68,13 +48,8 @@ fn beside(file: &Path) -> PathBuf {
 /// # Errors
 /// The file cannot be read; a line is not a record, or repeats the suite, item and repeat of an earlier line (with the line's
 /// number).
-pub fn read_log(file: &Path) -> Result<Vec<ItemRecord>, EvalError> {
-    let read_error = |source| EvalError::Io {
-        file: file.to_owned(),
-        action: "read",
-        source,
-        remedy: "an item log is a .jsonl file that an evaluation wrote",
-    };
+pub(super) fn read(file: &Path) -> Result<Vec<ItemRecord>, EvalError> {
+    let read_error = |source| read_error(file, source);
     let reader = BufReader::new(File::open(file).map_err(read_error)?);
     let mut records: Vec<ItemRecord> = Vec::new();
     let mut seen: BTreeMap<(String, String, usize), usize> = BTreeMap::new();
@@ -110,6 +85,7 @@ pub fn read_log(file: &Path) -> Result<Vec<ItemRecord>, EvalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::{read_log, write_log};
     use crate::testing::record;
     use temper_score::Score;
 
