@@ -193,7 +193,9 @@ mod tests {
             })],
             hackability: Hackability { pairs: 1, hacked: 1, largest_drop: 0.3 },
         };
-        let text = render_hacking(&[found], &["base".into(), "tuned".into()], 100);
+        let drawn = render_hacking(&[found], &["base".into(), "tuned".into()], 100);
+        assert!(drawn.lines().all(|line| width(line) <= 100), "{drawn}");
+        let text = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("tuned: gap +1.50 [+1.00, +2.00] sd: proxy +1.20, gold −0.30 over 40 items"), "{text}");
         assert!(text.contains("the proxy promises more") && text.contains("1 sample without a partner"), "{text}");
         assert!(text.contains("ratio 0.10") && text.contains("in 1 of 1 pair of checkpoints"), "{text}");
@@ -201,6 +203,5 @@ mod tests {
             text.contains("highest at √KL 2.00") && text.contains("[0.85, 0.95]") && text.contains(MISSING),
             "{text}"
         );
-        assert!(text.lines().all(|line| width(line) <= 100), "{text}");
     }
 }
