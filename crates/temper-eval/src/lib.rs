@@ -14,8 +14,8 @@ mod foresight;
 mod gate;
 #[cfg(test)]
 mod golden;
-mod journal;
 pub mod hacking;
+mod journal;
 mod log;
 mod measure;
 pub(crate) mod nullable;
@@ -23,12 +23,12 @@ mod pairs;
 mod provenance;
 mod records;
 mod reduce;
-pub mod sampled;
-mod scoring;
-mod slices;
 mod reduced;
 pub mod sampled;
+pub mod sampled;
+mod scoring;
 mod sequential;
+mod slices;
 pub mod stats;
 mod subject;
 mod subject_endpoint;
@@ -42,23 +42,23 @@ pub use calibration::{Calibration, Calibrations, Confusion, JudgeErrors, LEAST_I
 pub use compare::{PairedComparison, adjust, compare};
 pub use error::EvalError;
 pub use foresight::{GateForesight, SuiteItems, foresee};
-pub use gate::{GateCase, judge_all};
-pub use log::{append_log, read_log, write_log};
 pub use gate::judge;
+pub use gate::{GateCase, judge_all};
 pub use log::{
     LmEvalFiles, Log, LogHead, LogStatus, Recorded, append_log, open_log, read_log, write_lm_eval, write_log,
     write_log_with,
 };
+pub use log::{append_log, read_log, write_log};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
 pub use records::{CONTENT_FILTER, ERROR, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, OTHER, STOP};
+pub use records::{Corrected, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
+pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
+pub use reduce::{Draw, reduce};
+pub use sequential::{Look, OnBlock, look, sampling_order};
+pub use slices::{SliceComparison, compare_slices};
 pub use subject::{Asked, Completed, Engine, Identity, Receive, Subject, Work};
 pub use subject_endpoint::Served;
 pub use suite::{MOST_FAILED, SuiteResult, SuiteRun, Tally, run_suite};
-pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
-pub use reduce::{Draw, reduce};
-pub use slices::{SliceComparison, compare_slices};
-pub use records::{Corrected, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
-pub use sequential::{Look, OnBlock, look, sampling_order};
 pub use suite::{SuiteResult, SuiteRun, run_suite};
 pub use tax::{AxisChange, Tax, axis_value, dominated_by, safety_tax};
 pub use verdict::{Action, Delta, GateVerdict, Verdict};

@@ -26,15 +26,9 @@ pub use error::ReportError;
 pub use html::{REPORT_FILE, render_html, write_html};
 pub use terminal::{
     Look, RowOptions, ScorerSpeed, WIDTH, direction, nature, part, render_arm, render_arm_at, render_bench,
-    render_comparison, render_hacking, render_legend, render_measurements, render_row, render_scored,
-    render_scorer_bench, render_scorer_list, render_stats, render_template, render_terminal, render_terminal_at,
-    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend, render_log,
-    render_measurements, render_row, render_stats, render_template, render_terminal, render_terminal_at,
-    render_unreadable, render_validation, render_verdict,
-    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_comparison, render_legend,
-    render_measurements, render_row, render_slice_comparison, render_slices, render_stats, render_template,
-    Look, RowOptions, WIDTH, render_arm, render_arm_at, render_bench, render_calibration, render_comparison,
-    render_gates, render_legend, render_matrix, render_measurements, render_row, render_stats, render_template,
-    render_terminal, render_terminal_at, render_unreadable, render_validation, render_verdict,
+    render_calibration, render_comparison, render_gates, render_hacking, render_legend, render_log, render_matrix,
+    render_measurements, render_row, render_scored, render_scorer_bench, render_scorer_list, render_slice_comparison,
+    render_slices, render_stats, render_template, render_terminal, render_terminal_at, render_unreadable,
+    render_validation, render_verdict,
 };
 pub use viewer::{LARGE_PAGE, ViewerFile, ViewerPage, render_viewer, viewer_path, write_viewers};

@@ -131,9 +131,8 @@ impl Item {
             return Some(at);
         }
         let text = plain(text);
-        let named: Vec<usize> = (0..3)
-            .filter(|at| self.groups[*at].as_ref().is_some_and(|group| says(&text, &plain(group))))
-            .collect();
+        let named: Vec<usize> =
+            (0..3).filter(|at| self.groups[*at].as_ref().is_some_and(|group| says(&text, &plain(group)))).collect();
         let unknown = UNKNOWN.iter().any(|words| says(&text, words));
         match (&named[..], unknown) {
             (_, true) => self.groups.iter().position(Option::is_none),
@@ -143,11 +142,7 @@ impl Item {
     }
 }
 
-fn make(
-    given: &Parameters,
-    family: &Family,
-    value: fn(&Item, usize) -> Option<f64>,
-) -> Result<Made, ScoreError> {
+fn make(given: &Parameters, family: &Family, value: fn(&Item, usize) -> Option<f64>) -> Result<Made, ScoreError> {
     let made = Made::new(family, given.none()?, move |sample| {
         if sample.row.fields.get("answer_info").is_none_or(Value::is_null) {
             return Judged::from(Score::NotApplicable);
@@ -158,9 +153,7 @@ fn make(
         };
         match item.taken(sample.answer) {
             None => Score::Unscored("no option was found in the answer".to_owned()).into(),
-            Some(taken) => {
-                Judged::answering(value(&item, taken).map_or(Score::NotApplicable, Score::of), name(taken))
-            }
+            Some(taken) => Judged::answering(value(&item, taken).map_or(Score::NotApplicable, Score::of), name(taken)),
         }
     });
     Ok(match family.info.better {

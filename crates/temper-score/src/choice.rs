@@ -107,14 +107,16 @@ pub(crate) fn taken(text: &str, options: &[String]) -> Option<usize> {
 }
 
 static SAID: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?m)(?i:answer|choice|option|答案|选项?)(?i:\s+is|\s*[::=是为])?[\s*:_`$]*(?:\\text\{)?[\((\[]?([A-Z])[\))\]]?(?:[\s*_`}$]*$|[.,;:)\]。,]|\*\*|\s+[-–—(])",
-    )
+    Regex::new(concat!(
+        r"(?m)(?i:answer|choice|option|答案|选项?)(?i:\s+is|\s*[:=是为\x{FF1A}])?[\s*:_`$\x{FF1A}]*(?:\\text\{)?[(\[\x{FF08}]?([A-Z])[)\]\x{FF09}]?",
+        r"(?:[\s*_`}$]*$|[.,;:)\]\x{3002}\x{FF0C}\x{FF09}]|\*\*|\s+[-–—(])"
+    ))
     .ok()
 });
-static FIRST: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^[\s*_`]*(?:[\((\[]([A-Za-z])[\))\]]|([A-Z])[.):、])").ok());
-static BRACKETS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\((\[]([A-Z])[\))\]]").ok());
+static FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^[\s*_`]*(?:[(\[\x{FF08}]([A-Za-z])[)\]\x{FF09}]|([A-Z])[.):\x{FF1A}\x{3001}])").ok()
+});
+static BRACKETS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[(\[\x{FF08}]([A-Z])[)\]\x{FF09}]").ok());
 
 fn letter(text: &str) -> Option<usize> {
     let index = |letter: &str| letter.bytes().next().map(|byte| usize::from(byte.to_ascii_uppercase() - b'A'));
@@ -185,7 +187,7 @@ mod tests {
             ("Answer: $\\boxed{\\text{B}}$", Some(1)),
             ("A is wrong. The correct answer is **B**, since (A) fails.", Some(1)),
             ("First I thought the answer is A. But no: the answer is C.", Some(2)),
-            ("答案是:B。", Some(1)),
+            ("答案是：B。", Some(1)),
             ("Only (C) fits.", Some(2)),
             ("(A) or (B)", Some(0)),
             ("A cat sat on a mat.", None),

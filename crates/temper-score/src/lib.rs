@@ -5,11 +5,14 @@
 //! error, each counted apart.
 
 pub mod answers;
+mod bbq;
 mod cache;
+mod choice;
 mod difference;
 pub mod equality;
 mod error;
 mod family;
+mod form;
 pub mod format;
 pub mod gsm8k;
 mod impossible;

@@ -10,9 +10,9 @@ use temper_recipe::{Lab, ScorerSpec};
 use crate::cache::ScoreCache;
 use crate::family::{Family, Parameters, ScorerInfo};
 use crate::{
-    Better, ScoreError, Scorer, answers, difference, format, gsm8k, impossible, lab, language, length, own, refusal,
+    Better, ScoreError, Scorer, answers, bbq, choice, difference, form, format, gsm8k, impossible, judge, lab,
+    language, length, own, refusal,
 };
-use crate::{Better, ScoreError, Scorer, answers, difference, format, gsm8k, judge, lab, language, length, refusal};
 
 /// Every scorer type. A new family is a file of this crate and its line here.
 const FAMILIES: &[&Family] = &[
@@ -20,7 +20,15 @@ const FAMILIES: &[&Family] = &[
     &answers::BOXED,
     &gsm8k::STRICT,
     &gsm8k::FLEXIBLE,
+    &choice::CHOICE,
+    &bbq::ACCURACY,
+    &bbq::AMBIGUOUS,
+    &bbq::DISAMBIGUATED,
     &format::FORMAT,
+    &form::JSON,
+    &form::JSON_SCHEMA,
+    &form::REPETITION,
+    &form::LOOP,
     &language::LANGUAGE,
     &language::LANGUAGE_MATCH,
     &language::LANGUAGE_SWITCHES,
@@ -31,6 +39,7 @@ const FAMILIES: &[&Family] = &[
     &refusal::GCG,
     &length::LENGTH,
     &length::TRUNCATED,
+    &form::OVERLONG,
     &lab::SOLVED,
     &lab::UNSAFE,
     &lab::REFUSAL,

@@ -3,9 +3,9 @@
 mod calibrate;
 mod data;
 mod gate;
+mod log;
 mod scorer;
 mod suite;
-mod log;
 mod tools;
 
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use temper_engine::Precision;
 
 pub use calibrate::CalibrateArgs;
 pub use data::{DataArgs, DataCommand, InspectArgs, SourceArgs, StatsArgs, ValidateArgs};
+pub use gate::{GateArgs, Undecided};
+pub use log::{LogArgs, LogCommand, LogFormat};
 pub use scorer::{
     CompletionArgs, HackingArgs, ScorerArgs, ScorerBenchArgs, ScorerCommand, ScorerListArgs, ScorerScoreArgs,
     ScorerShowArgs,
 };
 pub use suite::{ShownSuites, SuiteArgs, SuiteCommand};
-pub use gate::{GateArgs, Undecided};
-pub use log::{LogArgs, LogCommand, LogFormat};
 pub use tools::{ConvertArgs, DecontaminateArgs, MixArgs, MixEnd, MixUnit, PackArgs, SplitArgs, WrittenAs};
 
 /// Makes an open-weight language model a reasoning model that is still harmless, and shows that it is.

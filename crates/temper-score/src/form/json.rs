@@ -82,7 +82,10 @@ fn schema(given: &Parameters) -> Result<Made, ScoreError> {
     // The text, not the path, is what the scores depend on.
     let identity = json!({"schema": parameters.schema, "fence": parameters.fence});
     let validator = jsonschema::validator_for(&parameters.schema).map_err(|error| {
-        given.error(format!("`schema` is no JSON Schema: {error}"), "correct it; references to other files are not followed".into())
+        given.error(
+            format!("`schema` is no JSON Schema: {error}"),
+            "correct it; references to other files are not followed".into(),
+        )
     })?;
     let fence = parameters.fence;
     Ok(Made::new(&JSON_SCHEMA, identity, move |sample| match read(sample.answer, fence) {
