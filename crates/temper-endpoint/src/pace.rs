@@ -5,47 +5,47 @@ use std::time::{Duration, Instant};
 
 /// Requests at a time to begin with.
 const START: usize = 20;
-/// Time without growth after the server said that it has too many requests.
-const CALM: Duration = Duration::from_secs(15);
 /// How long a waiting thread sleeps before it looks at whether it is to stop.
 pub(crate) const GLANCE: Duration = Duration::from_millis(100);
 
-/// The number of requests at a time: four fifths of it after an answer of "too many", a quarter more after as many answers as
-/// the number itself in a time of calm.
+/// The number of requests at a time: four fifths of it after an answer of "too many", a quarter more after twice as many other
+/// answers as the number itself. It ends near what the server takes, with a refusal now and then. After a change only answers
+/// to requests that were sent since then count, so that one burst of refusals shrinks it once.
 #[derive(Debug, Clone)]
 pub(crate) struct Limit {
     now: usize,
     most: usize,
     answered: usize,
     shrunk: Option<Instant>,
-    calm: Option<Instant>,
 }
 
 impl Limit {
     pub(crate) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Limit { now: most.min(START), most, answered: 0, shrunk: None, calm: None }
+        Limit { now: most.min(START), most, answered: 0, shrunk: None }
     }
 
-    /// The server has too many requests, it says at `at` to one of `sent`. Answers to requests that were sent before the last
-    /// shrinking are news of the past and shrink nothing.
+    fn is_past(&self, sent: Instant) -> bool {
+        self.shrunk.is_some_and(|shrunk| sent < shrunk)
+    }
+
+    /// The server has too many requests, it says at `at` to one of `sent`.
     pub(crate) fn too_many(&mut self, sent: Instant, at: Instant) {
-        self.calm = Some(at + CALM);
-        self.answered = 0;
-        if self.shrunk.is_some_and(|shrunk| sent < shrunk) {
+        if self.is_past(sent) {
             return;
         }
         self.shrunk = Some(at);
+        self.answered = 0;
         self.now = (self.now * 4 / 5).max(1);
     }
 
-    /// An answer that was not "too many".
-    pub(crate) fn fine(&mut self, at: Instant) {
-        if self.calm.is_some_and(|calm| at < calm) {
+    /// An answer that was not "too many" to a request of `sent`.
+    pub(crate) fn fine(&mut self, sent: Instant) {
+        if self.is_past(sent) {
             return;
         }
         self.answered += 1;
-        if self.answered >= self.now {
+        if self.answered >= 2 * self.now {
             self.answered = 0;
             self.now = (self.now + self.now.div_ceil(4)).min(self.most);
         }
@@ -123,7 +123,7 @@ impl Pace {
 impl Permit<'_> {
     /// The request was answered by something else than "too many".
     pub(crate) fn fine(&self) {
-        self.pace.state().limit.fine(Instant::now());
+        self.pace.state().limit.fine(self.sent);
     }
 
     /// The server has too many requests, and wants none for `wait`.
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_shrinks_once_per_burst_and_grows_back_in_calm() {
+    fn the_limit_shrinks_once_per_burst_and_grows_back() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut limit = Limit::new(100);
@@ -158,15 +158,17 @@ mod tests {
         limit.too_many(at(2), at(3));
         assert_eq!(limit.now, 12);
         for _ in 0..50 {
-            limit.fine(at(10)); // too early
+            limit.fine(at(2)); // sent before it shrank
         }
         assert_eq!(limit.now, 12);
-        for _ in 0..12 {
-            limit.fine(at(18));
+        for _ in 0..23 {
+            limit.fine(at(4));
         }
+        assert_eq!(limit.now, 12);
+        limit.fine(at(4));
         assert_eq!(limit.now, 15);
-        for _ in 0..1000 {
-            limit.fine(at(30));
+        for _ in 0..2000 {
+            limit.fine(at(5));
         }
         assert_eq!(limit.now, 100);
         for round in 0..60 {
@@ -174,6 +176,23 @@ mod tests {
         }
         assert_eq!(limit.now, 1);
         assert_eq!((Limit::new(0).now, Limit::new(7).now), (1, 7));
+    }
+
+    #[test]
+    fn a_server_that_refuses_at_random_does_not_stop_the_work() {
+        let start = Instant::now();
+        let (mut limit, mut sum) = (Limit::new(100), 0);
+        for request in 0..2000u64 {
+            let now = start + Duration::from_millis(request);
+            // One in twenty, unevenly spread.
+            if (request * 7919) % 1009 < 50 {
+                limit.too_many(now, now)
+            } else {
+                limit.fine(now)
+            }
+            sum += limit.now;
+        }
+        assert!((4..=20).contains(&(sum / 2000)), "{}", sum / 2000);
     }
 
     #[test]
