@@ -32,7 +32,8 @@ fn last_question(text: &str) -> Option<usize> {
 fn abbreviated(before: &str) -> bool {
     let word = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default().to_lowercase();
     // Initials, and `p.m`.
-    word.chars().count() == 1 || ABBREVIATIONS.contains(&word.as_str()) || word == "a.m" || word == "p.m"
+    let initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
+    initial || ABBREVIATIONS.contains(&word.as_str()) || word == "a.m" || word == "p.m"
 }
 
 #[cfg(test)]

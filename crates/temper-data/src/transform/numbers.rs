@@ -97,6 +97,50 @@ const NAMED: [(&str, i128); 52] = [
     ("dozens", 12),
 ];
 
+/// Words of thresholds, roundings and rules for some cases only: with other numbers another case may hold.
+const CONDITIONS: [&str; 40] = [
+    "over",
+    "above",
+    "below",
+    "under",
+    "exceed",
+    "exceeds",
+    "exceeded",
+    "exceeding",
+    "least",
+    "most",
+    "nearest",
+    "round",
+    "rounded",
+    "rounds",
+    "rounding",
+    "maximum",
+    "minimum",
+    "limit",
+    "limits",
+    "limited",
+    "first",
+    "additional",
+    "extra",
+    "beyond",
+    "otherwise",
+    "unless",
+    "until",
+    "enough",
+    "afford",
+    "free",
+    "overtime",
+    "bonus",
+    "leftover",
+    "older",
+    "younger",
+    "whichever",
+    "cheaper",
+    "cheapest",
+    "highest",
+    "lowest",
+];
+
 /// An annotation of the reference solution.
 struct Step {
     expression: String,
@@ -113,6 +157,9 @@ pub(super) fn change(row: &Row, variant: usize, mut draw: Draw) -> Result<Change
     let said = answer(solution).ok_or("its reference solution has no whole number after `####`")?;
     if steps.last().map(|step| step.result) != Some(said) {
         return Err("the last annotation of its reference solution is not the answer".to_owned());
+    }
+    if has_condition(question) {
+        return Err("its question has a rule or a threshold that other numbers might meet otherwise".to_owned());
     }
     let asked = numbers(question);
     known(&steps, question, &asked)?;
@@ -157,6 +204,21 @@ pub(super) fn change(row: &Row, variant: usize, mut draw: Draw) -> Result<Change
         }
     }
     Err("no other numbers give whole and positive results".to_owned())
+}
+
+/// Whether the question sets a threshold: one of the words, or `than` or `up to` before a number.
+fn has_condition(question: &str) -> bool {
+    let lower = question.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| c.is_whitespace() || matches!(c, ',' | '.' | '?' | '!' | ';' | '(' | ')')).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let number = |word: &str| {
+        let plain = word.trim_start_matches('$');
+        plain.starts_with(|c: char| c.is_ascii_digit()) || NAMED.iter().any(|(name, _)| *name == plain)
+    };
+    words.iter().any(|word| CONDITIONS.contains(word))
+        || words.windows(2).any(|pair| pair[0] == "than" && number(pair[1]))
+        || words.windows(3).any(|three| three[..2] == ["up", "to"] && number(three[2]))
 }
 
 /// The unit in which a number looks as round as it does: 80,000 becomes another multiple of 10,000, 20 one of 5, 17 any number.
@@ -452,6 +514,14 @@ mod tests {
         // 33 is 14 and 19 together.
         let apart = why("Of 33, 14 are red and 19 blue. Twice as many?", "<<33*2=66>>66\n#### 66");
         assert!(apart.contains(none), "{apart}");
+        // With other numbers another case may hold.
+        let rule = "Mike has 21 points, Jim 3 less. Whoever has over 20 gets one more. How many have they?";
+        assert!(why(rule, "<<21-3=18>>18\n<<21+18+1=40>>40\n#### 40").contains("a rule or a threshold"));
+        assert!(
+            why("He has 21 pens. Those with more than 20 give one away.", "<<21-1=20>>20\n#### 20")
+                .contains("threshold")
+        );
+        assert!(why("He lifts up to $30 with 9 men.", "<<30*9=270>>270\n#### 270").contains("threshold"));
         // The 5 that is left is not the 5 of the workdays.
         let mixed = "He has 18 pens and gives 13 away. Each workday he gets as many as are left. How many in a week?";
         assert!(why(mixed, "<<18-13=5>>5\n<<5*5=25>>25\n#### 25").contains("no other numbers give"));
