@@ -6,7 +6,7 @@
 
 pub mod answers;
 mod difference;
-pub mod equality;
+pub mod math;
 mod error;
 mod family;
 pub mod format;
@@ -14,7 +14,6 @@ pub mod gsm8k;
 mod lab;
 mod language;
 mod length;
-mod rational;
 pub mod refusal;
 mod registry;
 mod score;
