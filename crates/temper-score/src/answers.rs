@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use temper_text::boxed::last_boxed;
 
-use crate::equality::equal;
+use crate::math::equal;
 use crate::family::{Family, Made, Parameters, ScorerInfo};
 use crate::{Better, Nature, Part, Sample, Score, ScoreError};
 

@@ -213,7 +213,7 @@ mod tests {
                 let (strict, flexible) = (strict_match(answer).unwrap(), flexible_extract(answer).unwrap());
                 assert_eq!(normalise(&strict), normalise(answer));
                 assert_eq!(normalise(&flexible), normalise(answer));
-                assert_eq!(crate::equality::equal(&strict, &flexible), Some(true), "{strict} {flexible}");
+                assert_eq!(crate::math::equal(&strict, &flexible), Some(true), "{strict} {flexible}");
                 count += 1;
                 below += usize::from(strict.starts_with('-'));
                 comma += usize::from(strict.contains(','));

@@ -9,7 +9,7 @@ mod bbq;
 mod cache;
 mod choice;
 mod difference;
-pub mod equality;
+pub mod math;
 mod error;
 mod family;
 mod form;

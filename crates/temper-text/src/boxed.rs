@@ -21,7 +21,7 @@ pub fn last_boxed(text: &str) -> Option<&str> {
 }
 
 /// Position of the `}` that closes a `{` just before `body`.
-pub(crate) fn balanced(body: &str) -> Option<usize> {
+pub fn balanced(body: &str) -> Option<usize> {
     let (mut depth, mut escaped) = (1usize, false);
     for (at, c) in body.char_indices() {
         match c {

@@ -1,7 +1,7 @@
 //! Exact fractions, so that `0.1 + 0.2`-like noise never decides whether an answer is right.
 
 /// A fraction in lowest terms with a positive denominator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Rational {
     numerator: i128,
     denominator: i128,
@@ -58,35 +58,71 @@ impl Rational {
         if exponent < 0 { Self::new(1, power) } else { Self::new(power, 1) }
     }
 
-    /// Whether the two are the same number. A fraction whose decimals never end is compared after rounding both to six
-    /// decimal places (half away from zero), so that 1/3 equals 0.333333; numbers with finite decimals are compared exactly.
-    pub(crate) fn same(self, other: Self) -> bool {
+    /// The integer.
+    pub(crate) fn integer(value: i128) -> Self {
+        Rational { numerator: value, denominator: 1 }
+    }
+
+    pub(crate) const ZERO: Rational = Rational { numerator: 0, denominator: 1 };
+    pub(crate) const ONE: Rational = Rational { numerator: 1, denominator: 1 };
+
+    pub(crate) fn numerator(self) -> i128 {
+        self.numerator
+    }
+
+    pub(crate) fn denominator(self) -> i128 {
+        self.denominator
+    }
+
+    /// The value as an integer, if it is one.
+    pub(crate) fn whole(self) -> Option<i128> {
+        (self.denominator == 1).then_some(self.numerator)
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Option<Self> {
+        self.plus(other.negated()?)
+    }
+
+    pub(crate) fn is_zero(self) -> bool {
+        self.numerator == 0
+    }
+
+    pub(crate) fn is_negative(self) -> bool {
+        self.numerator < 0
+    }
+
+    /// The largest integer that is not larger.
+    pub(crate) fn floor(self) -> i128 {
+        self.numerator.div_euclid(self.denominator)
+    }
+
+    /// The integer power; `None` where it is too large or divides by zero.
+    pub(crate) fn power(self, exponent: i32) -> Option<Self> {
+        let size = exponent.unsigned_abs();
+        let raised = Self::new(self.numerator.checked_pow(size)?, self.denominator.checked_pow(size)?)?;
+        if exponent < 0 { Self::ONE.over(raised) } else { Some(raised) }
+    }
+
+    /// The nearest double.
+    pub(crate) fn to_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+
+    /// Whether the two are equal once both are rounded to six decimal places (half away from zero). Numbers below a
+    /// ten-thousandth keep too few digits for that; they are equal only if they are the same.
+    pub(crate) fn near(self, other: Self) -> bool {
         if self == other {
             return true;
         }
-        if self.ends() && other.ends() || (self.numerator == 0) != (other.numerator == 0) {
-            return false;
-        }
         match (self.millionths(), other.millionths()) {
-            (Some(a), Some(b)) => a == b,
+            (Some(a), Some(b)) => a == b && a.abs() >= 100,
             _ => false,
         }
     }
 
-    /// Whether the decimal expansion ends.
-    fn ends(self) -> bool {
-        let mut rest = self.denominator;
-        for factor in [2, 5] {
-            while rest % factor == 0 {
-                rest /= factor;
-            }
-        }
-        rest == 1
-    }
-
     fn millionths(self) -> Option<i128> {
         let doubled = self.numerator.checked_mul(2_000_000)?;
-        let half_up = doubled.abs().checked_add(self.denominator)? / self.denominator.checked_mul(2)?;
+        let half_up = doubled.checked_abs()?.checked_add(self.denominator)? / self.denominator.checked_mul(2)?;
         Some(half_up * doubled.signum())
     }
 }
@@ -134,11 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn endless_fractions_round_to_six_places() {
-        assert!(r(1, 3).same(r(333_333, 1_000_000)));
-        assert!(r(-2, 3).same(r(-666_667, 1_000_000)));
-        assert!(!r(1, 3).same(r(3333, 10_000)));
-        assert!(!r(1, 10_000_000).same(r(2, 10_000_000)));
-        assert!(!r(1, 3_000_000_000).same(r(0, 1)));
+    fn six_decimal_places() {
+        assert!(r(1, 3).near(r(333_333, 1_000_000)));
+        assert!(r(-2, 3).near(r(-666_667, 1_000_000)));
+        assert!(!r(1, 3).near(r(3333, 10_000)));
+        assert!(!r(1, 10_000_000).near(r(2, 10_000_000)));
+        assert!(!r(1, 3_000_000_000).near(r(0, 1)));
+    }
+
+    #[test]
+    fn powers_and_floors() {
+        assert_eq!(r(2, 3).power(-2), Some(r(9, 4)));
+        assert_eq!(r(0, 1).power(-1), None);
+        assert_eq!(r(10, 1).power(40), None);
+        assert_eq!((r(7, 2).floor(), r(-7, 2).floor()), (3, -4));
     }
 }
