@@ -8,7 +8,6 @@ use temper_score::{Better, Score};
 use crate::calibration::all_flags;
 use crate::measure::usual_range;
 use crate::pairs::{clusters, count_clusters, join_by};
-use crate::reduced::reduced_values;
 use crate::sampled::{Sampled, items_until};
 use crate::sequential::{Sequence, sampling_order};
 use crate::stats::{POWER, detectable};
@@ -330,7 +329,7 @@ fn correct(case: &GateCase, now: &[&ItemRecord], paired: bool, evidence: &mut Ev
 
 fn absolute(case: &GateCase, records: &[&ItemRecord]) -> Evidence {
     let (gate, metric) = (case.gate, &case.gate.metric);
-    let items: BTreeMap<String, f64> = reduced_values(records, metric, gate.reducer, case.better);
+    let items: BTreeMap<String, f64> = item_values(records.iter().copied(), metric, gate.reducer, case.better);
     let values: Vec<f64> = items.values().copied().collect();
     let labels = clusters(records, items.keys().map(String::as_str));
     let range = usual_range(values.iter().copied());

@@ -2,8 +2,6 @@
 //!
 //! [`run_suite`] has a [`Subject`] (a model of the engine, or one behind a server) complete a suite's items, scores the
 //! completions and writes the item log; [`measure`] turns records into
-//! [`Measurement`]s with intervals; [`judge`] holds a log against a gate; [`compare`] compares two logs item by item. The unit
-//! [`run_suite`] samples completions of a suite's items, scores them and writes the item log; [`measure`] turns records into
 //! [`Measurement`]s with intervals; [`judge_all`] holds logs against gates; [`compare`] compares two logs item by item. The unit
 //! of every statistic is the item.
 
@@ -23,8 +21,6 @@ mod pairs;
 mod provenance;
 mod records;
 mod reduce;
-mod reduced;
-pub mod sampled;
 pub mod sampled;
 mod scoring;
 mod sequential;
@@ -42,23 +38,18 @@ pub use calibration::{Calibration, Calibrations, Confusion, JudgeErrors, LEAST_I
 pub use compare::{PairedComparison, adjust, compare};
 pub use error::EvalError;
 pub use foresight::{GateForesight, SuiteItems, foresee};
-pub use gate::judge;
 pub use gate::{GateCase, judge_all};
 pub use log::{
     LmEvalFiles, Log, LogHead, LogStatus, Recorded, append_log, open_log, read_log, write_lm_eval, write_log,
     write_log_with,
 };
-pub use log::{append_log, read_log, write_log};
 pub use measure::{CONFIDENCE, Metric, item_values, measure};
-pub use records::{CONTENT_FILTER, ERROR, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, OTHER, STOP};
-pub use records::{Corrected, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
-pub use records::{ItemRecord, LENGTH, Measurement, NOT_SAMPLED, STOP};
+pub use records::{CONTENT_FILTER, Corrected, ERROR, ItemRecord, LENGTH, Measurement, NOT_SAMPLED, OTHER, STOP};
 pub use reduce::{Draw, reduce};
 pub use sequential::{Look, OnBlock, look, sampling_order};
 pub use slices::{SliceComparison, compare_slices};
 pub use subject::{Asked, Completed, Engine, Identity, Receive, Subject, Work};
 pub use subject_endpoint::Served;
 pub use suite::{MOST_FAILED, SuiteResult, SuiteRun, Tally, run_suite};
-pub use suite::{SuiteResult, SuiteRun, run_suite};
 pub use tax::{AxisChange, Tax, axis_value, dominated_by, safety_tax};
 pub use verdict::{Action, Delta, GateVerdict, Verdict};

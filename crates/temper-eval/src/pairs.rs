@@ -6,7 +6,7 @@ use temper_recipe::Reducer;
 use temper_score::{Better, Score};
 
 use crate::ItemRecord;
-use crate::reduced::reduced_values;
+use crate::measure::item_values;
 
 /// Two logs of one suite joined on item and repeat, for one metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +67,8 @@ pub(crate) fn join_by(a: &[&ItemRecord], b: &[&ItemRecord], metric: &str, reduce
     }
     pairs.unmatched +=
         in_b.iter().filter(|(key, at)| in_a.get(*key).is_none_or(|left| a[*left].prompt != b[**at].prompt)).count();
-    let left = reduced_values(&left_scored, metric, reducer, better);
-    let right = reduced_values(&right_scored, metric, reducer, better);
+    let left = item_values(left_scored.iter().copied(), metric, reducer, better);
+    let right = item_values(right_scored.iter().copied(), metric, reducer, better);
     let both: Vec<&String> = left.keys().filter(|id| right.contains_key(*id)).collect();
     pairs.values = both.iter().map(|id| (left[*id], right[*id])).collect();
     pairs.ids = both.iter().map(|id| (*id).clone()).collect();

@@ -140,7 +140,8 @@ fn mean_name(metric: &Metric, records: &[ItemRecord]) -> &'static str {
 /// One scorer's results, by Inspect's definitions: the repeats of an item are averaged first, the standard error is the standard
 /// deviation (n − 1) over the root of the number of items.
 fn result(metric: &Metric, records: &[ItemRecord]) -> Value {
-    let values: Vec<f64> = item_values(records, &metric.name).into_values().collect();
+    let values: Vec<f64> =
+        item_values(records, &metric.name, temper_recipe::Reducer::Mean, metric.better).into_values().collect();
     let scored =
         records.iter().filter(|record| record.scores.get(&metric.name).and_then(Score::value).is_some()).count();
     let mut metrics = Map::new();
@@ -168,7 +169,7 @@ fn result(metric: &Metric, records: &[ItemRecord]) -> Value {
 /// The items' values of each scorer.
 pub(super) fn reductions(head: &LogHead, records: &[ItemRecord]) -> Value {
     let of = |metric: &Metric| {
-        let values = item_values(records, &metric.name).into_iter();
+        let values = item_values(records, &metric.name, temper_recipe::Reducer::Mean, metric.better).into_iter();
         let samples: Vec<Value> = values.map(|(id, value)| json!({"value": value, "sample_id": id})).collect();
         json!({"scorer": metric.name, "reducer": "mean", "samples": samples})
     };

@@ -196,7 +196,10 @@ fn golden_files() {
         assert_eq!(recorded, [("accuracy", accuracy), ("stderr", stderr)], "{name}");
         assert_eq!(log.head.metrics_of(&log.records)[0].better, Better::Higher);
         // What we compute from the items is what Inspect recorded; one item has no error of ours.
-        let items: Vec<f64> = crate::item_values(&log.records, "match").into_values().collect();
+        let items: Vec<f64> =
+            crate::item_values(&log.records, "match", temper_recipe::Reducer::Mean, temper_score::Better::Higher)
+                .into_values()
+                .collect();
         let (ours, sd) = crate::stats::mean_sd(&items).unwrap();
         assert_eq!(ours, mean);
         if items.len() > 1 {

@@ -198,7 +198,10 @@ impl Tasks {
         let mut result = json!({"name": suite, "alias": suite, "sample_len": lines.len()});
         let mut better = Map::new();
         for metric in &metrics {
-            let values: Vec<f64> = item_values(records.iter().copied(), &metric.name).into_values().collect();
+            let values: Vec<f64> =
+                item_values(records.iter().copied(), &metric.name, temper_recipe::Reducer::Mean, metric.better)
+                    .into_values()
+                    .collect();
             let Some((mean, sd)) = mean_sd(&values) else { continue };
             let error = if values.len() > 1 { json!(sd / (values.len() as f64).sqrt()) } else { json!("N/A") };
             result[format!("{},none", metric.name)] = mean.into();
