@@ -34,6 +34,7 @@ const SECTIONS: [(&str, &str); 24] = [
     ("`lora` of a stage", "LoraSpec"),
     ("An entry of `keep`", "Keep"),
     ("An entry of `gates`", "Gate"),
+    ("`axes`", "Axes"),
     ("`lab`", "Lab"),
     ("`lab.pretrain`", "Pretrain"),
     ("`lab.corpus`", "CorpusMix"),

@@ -48,6 +48,9 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, RunError> {
     Ok(files)
 }
 
+/// What building a scorer gives.
+type Built = Result<std::sync::Arc<dyn Scorer>, RunError>;
+
 /// Refuses a gate on a scorer that estimates and whose errors nobody measured, unless the gate says that it may.
 ///
 /// # Errors
@@ -55,7 +58,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, RunError> {
 pub fn check_calibrated(
     recipe: &Recipe,
     calibrations: &Calibrations,
-    scorer: &dyn Fn(&str) -> Result<std::sync::Arc<dyn Scorer>, RunError>,
+    scorer: &dyn Fn(&str) -> Built,
 ) -> Result<(), RunError> {
     for (i, gate) in recipe.gates.iter().enumerate() {
         let built = scorer(&gate.metric)?;

@@ -30,7 +30,7 @@ fn log(every: usize) -> String {
         json!({
             "suite": "asked", "id": format!("{i:03}"), "repeat": 0, "prompt": format!("question {i}"), "text": "text",
             "thinking": null, "answer": "text", "tokens": 3, "finish": "stop",
-            "scores": {"refusal": if i % every == 0 { 1.0 } else { 0.0 }},
+            "scores": {"refusal": if i.is_multiple_of(every) { 1.0 } else { 0.0 }},
             "slices": {"kind": if i < 100 { "a" } else { "b" }},
         })
         .to_string()

@@ -36,7 +36,7 @@ pub fn render_matrix(run: &RunSummary, arm: &ArmSummary, width: usize) -> String
     let natural: Vec<usize> = (0..grid.columns.len())
         .map(|i| {
             let cells = grid.rows.iter().map(|row| columns_of(&cell(row, i))).max().unwrap_or(0);
-            cells.max(columns_of(grid.columns[i].name)) + 2
+            cells.max(columns_of(grid.columns[i].name)) + 1
         })
         .collect();
     let mut out = String::from("Stage by metric\n");
