@@ -56,9 +56,9 @@ pub(super) fn pattern(source: &str) -> Regex {
 /// full stops of scripts without spaces.
 fn cut(line: &str) -> Vec<&str> {
     let mut out = Vec::new();
-    let (mut start, mut chars) = (0, line.char_indices().peekable());
+    let mut start = 0;
     let mut before = [' ', ' '];
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in line.char_indices() {
         let end = at + c.len_utf8();
         let ends = match c {
             '。' | '！' | '？' | '｡' => {
