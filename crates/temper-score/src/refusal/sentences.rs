@@ -79,8 +79,11 @@ fn cut(line: &str) -> Vec<&str> {
         };
         before = [before[1], c];
         if ends {
-            out.push(line[start..end].trim());
-            start = end;
+            // A closing quotation mark belongs to the sentence before it.
+            let close =
+                line[end..].find(|c| !matches!(c, '"' | '”' | '»' | '’' | ')' | ']')).unwrap_or(line.len() - end);
+            out.push(line[start..end + close].trim());
+            start = end + close;
         }
     }
     out.push(line[start..].trim());
@@ -143,7 +146,7 @@ fn unquoted(text: &str) -> String {
     static QUOTED: LazyLock<Regex> =
         LazyLock::new(|| pattern("\"[^\"]*\"|\u{201C}[^\u{201D}]*\u{201D}|«[^»]*»|「[^」]*」"));
     let bare = QUOTED.replace_all(text, "\"\"");
-    if bare.len() * 2 < text.len() { text.to_owned() } else { bare.into_owned() }
+    if bare.len() * 4 < text.len() { text.to_owned() } else { bare.into_owned() }
 }
 
 #[cfg(test)]
