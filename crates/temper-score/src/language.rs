@@ -120,9 +120,10 @@ fn codes() -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::Score;
     use crate::testing::{row, score, scorer};
+    use crate::{Sample, Score, build};
     use serde_json::json;
+    use temper_recipe::{Lab, ScorerSpec};
 
     #[test]
     fn share_of_words_in_the_target_language() {
@@ -171,6 +172,22 @@ mod tests {
             let other = if language == "en" { "de" } else { "en" };
             assert_eq!(score(&answer, &row(json!({"language": other})), text), Score::Value(0.0), "{text}");
         }
+    }
+
+    #[test]
+    fn a_language_that_cannot_be_told_is_an_error_of_the_recipe() {
+        for kind in ["language", "language_match", "line_pass", "word_pass"] {
+            let params = json!({"target": "xx"}).as_object().unwrap().clone();
+            let named = [("x".to_owned(), ScorerSpec { r#type: kind.into(), params })].into_iter().collect();
+            let error = build("x", &named, &Lab::default()).err().unwrap().to_string();
+            assert!(
+                error.contains("`target` is `xx`, which cannot be told; expected one of am, ar, bn, de"),
+                "{error}"
+            );
+        }
+        let unknown =
+            scorer("line_pass", json!({})).judge(&[Sample::new(&row(json!({"language": "xx"})), "x", 1, false)]);
+        assert!(matches!(&unknown[0].score, Score::Unscored(reason) if reason.contains("`language` is `xx`")));
     }
 
     #[test]

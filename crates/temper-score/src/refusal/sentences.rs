@@ -56,9 +56,9 @@ pub(super) fn pattern(source: &str) -> Regex {
 /// full stops of scripts without spaces.
 fn cut(line: &str) -> Vec<&str> {
     let mut out = Vec::new();
-    let (mut start, mut chars) = (0, line.char_indices().peekable());
+    let mut start = 0;
     let mut before = [' ', ' '];
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in line.char_indices() {
         let end = at + c.len_utf8();
         let ends = match c {
             '。' | '！' | '？' | '｡' => {
@@ -79,8 +79,11 @@ fn cut(line: &str) -> Vec<&str> {
         };
         before = [before[1], c];
         if ends {
-            out.push(line[start..end].trim());
-            start = end;
+            // A closing quotation mark belongs to the sentence before it.
+            let close =
+                line[end..].find(|c| !matches!(c, '"' | '”' | '»' | '’' | ')' | ']')).unwrap_or(line.len() - end);
+            out.push(line[start..end + close].trim());
+            start = end + close;
         }
     }
     out.push(line[start..].trim());
@@ -143,7 +146,7 @@ fn unquoted(text: &str) -> String {
     static QUOTED: LazyLock<Regex> =
         LazyLock::new(|| pattern("\"[^\"]*\"|\u{201C}[^\u{201D}]*\u{201D}|«[^»]*»|「[^」]*」"));
     let bare = QUOTED.replace_all(text, "\"\"");
-    if bare.len() * 2 < text.len() { text.to_owned() } else { bare.into_owned() }
+    if bare.len() * 4 < text.len() { text.to_owned() } else { bare.into_owned() }
 }
 
 #[cfg(test)]

@@ -273,8 +273,8 @@ mod tests {
         assert_eq!(told("Сначала мы сложим числа, then we divide them."), [("ru", 4), ("en", 4)]);
         assert_eq!(told("先把两个数加起来。Then we divide it by two."), [("zh", 8), ("en", 6)]);
         assert_eq!(told("まず足し算をします。結論。"), [("ja", 11)]);
-        assert_eq!(told("我们学习。「ひらがな」"), [("zh", 4), ("ja", 4)]);
-        assert_eq!(told("สวัสดีครับ"), [("th", 2)]);
+        assert_eq!(told("我们今天在学校里学习日语的平假名和片假名。「ひらがな」"), [("zh", 20), ("ja", 4)]);
+        assert_eq!(told("สวัสดีครับ"), [("th", 3)]);
         assert_eq!(told("12 + 30 = 42 `let x`"), []);
     }
 
