@@ -5,6 +5,8 @@
 //! error, each counted apart.
 
 pub mod answers;
+mod bbq;
+mod choices;
 mod difference;
 pub mod math;
 mod error;
@@ -16,6 +18,7 @@ mod language;
 mod length;
 pub mod refusal;
 mod registry;
+mod repetition;
 mod score;
 mod scorer;
 #[cfg(test)]

@@ -8,7 +8,10 @@ use serde_json::Value;
 use temper_recipe::{Lab, ScorerSpec};
 
 use crate::family::{Family, Parameters, ScorerInfo};
-use crate::{Better, ScoreError, Scorer, answers, difference, format, gsm8k, lab, language, length, refusal};
+use crate::{
+    Better, ScoreError, Scorer, answers, bbq, choices, difference, format, gsm8k, lab, language, length, refusal,
+    repetition,
+};
 
 /// Every scorer type. A new family is a file of this crate and its line here.
 const FAMILIES: &[&Family] = &[
@@ -16,12 +19,20 @@ const FAMILIES: &[&Family] = &[
     &answers::BOXED,
     &gsm8k::STRICT,
     &gsm8k::FLEXIBLE,
+    &choices::CHOICE,
+    &choices::NUMBER,
+    &bbq::ACCURACY,
+    &bbq::AMBIGUOUS,
+    &bbq::DISAMBIGUATED,
     &format::FORMAT,
     &language::LANGUAGE,
     &refusal::XSTEST,
     &refusal::GCG,
     &length::LENGTH,
     &length::TRUNCATED,
+    &repetition::OVERLONG,
+    &repetition::REPETITION,
+    &repetition::JSON,
     &lab::SOLVED,
     &lab::UNSAFE,
     &lab::REFUSAL,

@@ -50,8 +50,7 @@ fn prove(poly: &Poly, budget: &mut Budget, depth: usize) -> Option<bool> {
     }
     let square = multiply(&plain, &plain, budget)?;
     let product = multiply(&multiply(&with, &with, budget)?, inner, budget)?;
-    let negative: Poly =
-        product.into_iter().map(|(m, c)| Some((m, c.negated()?))).collect::<Option<Poly>>()?;
+    let negative: Poly = product.into_iter().map(|(m, c)| Some((m, c.negated()?))).collect::<Option<Poly>>()?;
     prove(&add(&square, &negative)?, budget, depth + 1)
 }
 
