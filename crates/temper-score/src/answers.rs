@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use temper_text::boxed::last_boxed;
 
-use crate::math::equal;
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Nature, Part, Sample, Score, ScoreError};
+use crate::math::{Kind, equal, extract, readable};
+use crate::{Better, Judged, Nature, Part, Sample, Score, ScoreError};
 
 pub(crate) const ACCURACY: Family = Family {
     info: ScorerInfo {
@@ -16,9 +16,9 @@ pub(crate) const ACCURACY: Family = Family {
         better: Better::Higher,
         nature: Nature::Exact,
         needs: &["answer"],
-        summary: "1 if the last \\boxed{…} of the answer equals the row's reference answer, 0 if it differs or there is no box",
+        summary: "1 if the answer equals the row's reference, 0 if it differs or is missing; `extract`: boxed (the last \\boxed{…}) or any (Math-Verify's places)",
     },
-    version: 1,
+    version: 2,
     make: accuracy,
 };
 
@@ -41,44 +41,79 @@ pub(crate) const BOXED: Family = Family {
 struct AccuracyParameters {
     /// The row's field with the reference answer.
     field: String,
+    /// Where the answer is looked for.
+    extract: Extract,
+}
+
+/// Where the final answer stands.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Extract {
+    /// In the last `\\boxed{…}`.
+    Boxed,
+    /// Announced, boxed, marked as mathematics, or the last number (`math/extract.rs`).
+    Any,
 }
 
 impl Default for AccuracyParameters {
     fn default() -> Self {
-        AccuracyParameters { field: "answer".to_owned() }
+        AccuracyParameters { field: "answer".to_owned(), extract: Extract::Boxed }
     }
 }
 
 fn accuracy(given: &Parameters) -> Result<Made, ScoreError> {
     let parameters: AccuracyParameters = given.read()?;
     let written = given.write(&parameters)?;
-    let (for_score, for_tags) = (parameters.field.clone(), parameters.field);
-    Ok(Made::new(&ACCURACY, written, move |sample| score_accuracy(sample, &for_score)).tagged(move |sample| {
-        if sample.row.fields.get(&for_tags).is_none_or(Value::is_null) {
-            return Vec::new();
-        }
-        match last_boxed(sample.answer) {
-            None => vec!["no_box"],
-            Some(_) => Vec::new(),
-        }
-    }))
+    let (field, place) = (parameters.field.clone(), parameters.extract);
+    Ok(Made::new(&ACCURACY, written, move |sample| score_accuracy(sample, &parameters.field, parameters.extract))
+        .tagged(move |sample| {
+            let Some(reference) = sample.row.fields.get(&field).and_then(|value| reference(value).ok()) else {
+                return Vec::new();
+            };
+            match (place, found(sample.answer, &reference, place)) {
+                (_, Some(_)) => Vec::new(),
+                (Extract::Boxed, None) => vec!["no_box"],
+                (Extract::Any, None) => vec!["no_answer"],
+            }
+        }))
 }
 
-fn score_accuracy(sample: &Sample, field: &str) -> Score {
+fn found(answer: &str, reference: &str, place: Extract) -> Option<String> {
+    match place {
+        Extract::Boxed => last_boxed(answer).map(str::to_owned),
+        Extract::Any => extract(answer, Kind::of(reference)),
+    }
+}
+
+fn score_accuracy(sample: &Sample, field: &str, place: Extract) -> Judged {
     let reference = match sample.row.fields.get(field) {
-        None | Some(Value::Null) => return Score::NotApplicable,
+        None | Some(Value::Null) => return Score::NotApplicable.into(),
         Some(value) => match reference(value) {
             Ok(reference) => reference,
-            Err(reason) => return Score::Unscored(format!("{}: field `{field}`: {reason}", sample.row.place())),
+            Err(reason) => {
+                return Score::Unscored(format!("{}: field `{field}`: {reason}", sample.row.place())).into();
+            }
         },
     };
-    let Some(predicted) = last_boxed(sample.answer) else {
-        return Score::Value(0.0);
+    let Some(predicted) = found(sample.answer, &reference, place) else {
+        // Words that are not announced may still stand somewhere in the answer.
+        let mentioned = matches!(place, Extract::Any)
+            && Kind::of(&reference) == Kind::Words
+            && sample.answer.to_lowercase().contains(&reference.to_lowercase());
+        return if mentioned {
+            Score::Unscored(format!("the answer mentions `{reference}` but announces no final answer")).into()
+        } else {
+            Score::Value(0.0).into()
+        };
     };
-    match equal(&reference, predicted) {
+    let score = match equal(&reference, &predicted) {
         Some(same) => Score::flag(same),
-        None => Score::Unscored(format!("telling whether `{predicted}` equals `{reference}` needs algebra")),
-    }
+        None if !readable(&reference) => {
+            Score::Unscored(format!("{}: field `{field}`: `{reference}` cannot be read", sample.row.place()))
+        }
+        None => Score::Unscored(format!("whether `{predicted}` equals `{reference}` is neither proven nor refuted")),
+    };
+    Judged::answering(score, predicted)
 }
 
 fn boxed(given: &Parameters) -> Result<Made, ScoreError> {
@@ -133,7 +168,14 @@ mod tests {
             let Score::Unscored(reason) = score(&accuracy, &r, "\\boxed{18}") else { panic!("{bad}") };
             assert!(reason.starts_with("test.jsonl:1: field `answer`: "), "{reason}");
         }
-        assert!(matches!(score(&accuracy, &row(json!({"answer": "x^2"})), "\\boxed{x*x}"), Score::Unscored(_)));
+        assert_eq!(score(&accuracy, &row(json!({"answer": "x^2"})), "\\boxed{x*x}"), Score::Value(1.0));
+        let open = row(json!({"answer": "\\sqrt{x^2}"}));
+        assert!(matches!(score(&accuracy, &open, "\\boxed{x}"), Score::Unscored(_)));
+        let any = scorer("accuracy", json!({"extract": "any"}));
+        assert_eq!(score(&any, &gsm8k, "<think>18</think>So the answer is **17**."), Score::Value(0.0));
+        assert_eq!(score(&any, &gsm8k, "<think>1</think>So the answer is **18**."), Score::Value(1.0));
+        let judged = any.judge(&[crate::Sample::new(&gsm8k, "It is 18 dollars.", 1, false)]);
+        assert_eq!(judged[0].answer.as_deref(), Some("18"));
         let other = scorer("accuracy", json!({"field": "gold"}));
         assert_eq!(score(&other, &row(json!({"gold": "4"})), "\\boxed{4.0}"), Score::Value(1.0));
     }

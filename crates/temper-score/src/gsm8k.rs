@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Nature, Part, Sample, Score, ScoreError};
+use crate::{Better, Judged, Nature, Part, Sample, Score, ScoreError};
 
 pub(crate) const STRICT: Family = Family {
     info: ScorerInfo {
@@ -71,11 +71,14 @@ fn made(family: &Family, identity: Value, extract: fn(&str) -> Option<String>) -
     Made::new(family, identity, move |sample| {
         let target = match target(sample) {
             Ok(target) => target,
-            Err(score) => return score,
+            Err(score) => return Judged::from(score),
         };
         match extract(until_stop(sample.answer)) {
-            Some(prediction) => Score::flag(normalise(&prediction) == normalise(&target)),
-            None => Score::Value(0.0),
+            Some(prediction) => {
+                let score = Score::flag(normalise(&prediction) == normalise(&target));
+                Judged::answering(score, normalise(&prediction))
+            }
+            None => Score::Value(0.0).into(),
         }
     })
     .tagged(move |sample| match (target(sample), extract(until_stop(sample.answer))) {

@@ -8,6 +8,7 @@ pub mod answers;
 mod bbq;
 mod cache;
 mod choice;
+mod choices;
 mod difference;
 pub mod math;
 mod error;
@@ -24,6 +25,7 @@ mod own;
 mod rational;
 pub mod refusal;
 mod registry;
+mod repetition;
 mod score;
 mod scorer;
 #[cfg(test)]

@@ -146,8 +146,15 @@ fn unread(gold: &[Reading], predicted: &str) -> Option<bool> {
     if numbers.is_empty() && !formula {
         return Some(false);
     }
-    let last = tokens.last().is_some_and(|token| matches!(token.piece, Piece::Symbol('+' | '-' | '*' | '/' | '^' | '=')));
-    if single && (last || tokens.len() <= 3 && tokens.iter().all(|token| matches!(token.piece, Piece::Number(..) | Piece::Symbol('+' | '-' | '.' | ':')))) {
+    let last =
+        tokens.last().is_some_and(|token| matches!(token.piece, Piece::Symbol('+' | '-' | '*' | '/' | '^' | '=')));
+    if single
+        && (last
+            || tokens.len() <= 3
+                && tokens
+                    .iter()
+                    .all(|token| matches!(token.piece, Piece::Number(..) | Piece::Symbol('+' | '-' | '.' | ':'))))
+    {
         return Some(false);
     }
     if !single || formula {
@@ -224,7 +231,8 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
             let pairs = a.iter().flatten().zip(b.iter().flatten());
             pairs.fold(Some(true), |all, (a, b)| both(all, scalars(a, b)))
         }
-        (Answer::Matrix(rows), Answer::Tuple(parts) | Answer::List(parts)) | (Answer::Tuple(parts) | Answer::List(parts), Answer::Matrix(rows)) => {
+        (Answer::Matrix(rows), Answer::Tuple(parts) | Answer::List(parts))
+        | (Answer::Tuple(parts) | Answer::List(parts), Answer::Matrix(rows)) => {
             // A column may be meant as a tuple.
             let flat: Vec<Answer> = rows.iter().flatten().cloned().map(Answer::Scalar).collect();
             match ordered(&flat, parts, deeper) {
@@ -237,7 +245,9 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
         (Answer::Set(a) | Answer::List(a), Answer::Set(b) | Answer::List(b)) => {
             any([unordered(a, b, deeper), unions(gold, given)])
         }
-        (Answer::Tuple(a), Answer::Tuple(b) | Answer::List(b)) | (Answer::List(a), Answer::Tuple(b)) => ordered(a, b, deeper),
+        (Answer::Tuple(a), Answer::Tuple(b) | Answer::List(b)) | (Answer::List(a), Answer::Tuple(b)) => {
+            ordered(a, b, deeper)
+        }
         (Answer::Tuple(a), Answer::Set(b)) | (Answer::Set(a), Answer::Tuple(b)) => match unordered(a, b, deeper) {
             Some(false) => Some(false),
             _ => None,
@@ -263,9 +273,10 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
             }
             both(scalars(a, c), scalars(b, d))
         }
-        (Answer::Interval(..) | Answer::Union(_) | Answer::Set(_) | Answer::Tuple(_) | Answer::List(_), Answer::Interval(..) | Answer::Union(_) | Answer::Set(_) | Answer::Tuple(_)) => {
-            unions(gold, given)
-        }
+        (
+            Answer::Interval(..) | Answer::Union(_) | Answer::Set(_) | Answer::Tuple(_) | Answer::List(_),
+            Answer::Interval(..) | Answer::Union(_) | Answer::Set(_) | Answer::Tuple(_),
+        ) => unions(gold, given),
         _ => Some(false),
     }
 }
@@ -294,8 +305,7 @@ fn unordered(a: &[Answer], b: &[Answer], depth: usize) -> Option<bool> {
     if a.len() > LONGEST || b.len() > LONGEST {
         return None;
     }
-    let table: Vec<Vec<Option<bool>>> =
-        a.iter().map(|x| b.iter().map(|y| same(x, y, depth)).collect()).collect();
+    let table: Vec<Vec<Option<bool>>> = a.iter().map(|x| b.iter().map(|y| same(x, y, depth)).collect()).collect();
     let rows = table.iter().map(|row| any(row.iter().copied()));
     let columns = (0..b.len()).map(|at| any(table.iter().map(|row| row[at])));
     rows.chain(columns).fold(Some(true), both)
@@ -347,8 +357,10 @@ fn relations(gold: &[Expr], signs: &[Sign], given: &[Expr], other: &[Sign]) -> O
     }
     if a.len() == b.len() {
         let direct = a.iter().zip(&b).fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
-        let reversed =
-            a.iter().zip(b.iter().rev()).fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
+        let reversed = a
+            .iter()
+            .zip(b.iter().rev())
+            .fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
         match any([direct, reversed]) {
             Some(true) => return Some(true),
             Some(false) => return both_sets().or(Some(false)),
@@ -386,7 +398,8 @@ fn proportional(a: &Expr, sign: Sign, b: &Expr, other: Sign) -> Option<bool> {
         // Terms of the same quotient: proven by dividing through by the leading coefficients.
         let (leading, other) = (x.above.values().next_back()?, y.above.values().next_back()?);
         let scale = |quotient: &Quotient, factor: Rational| -> Option<Quotient> {
-            let above = quotient.above.iter().map(|(m, c)| Some((m.clone(), c.over(factor)?))).collect::<Option<_>>()?;
+            let above =
+                quotient.above.iter().map(|(m, c)| Some((m.clone(), c.over(factor)?))).collect::<Option<_>>()?;
             Some(Quotient { above, below: quotient.below.clone() })
         };
         let difference = difference(&scale(&x, *leading)?, &scale(&y, *other)?, &mut budget)?;
@@ -399,9 +412,10 @@ fn proportional(a: &Expr, sign: Sign, b: &Expr, other: Sign) -> Option<bool> {
     let linear = |quotient: &Quotient| {
         quotient.below.len() == 1
             && quotient.below.keys().all(std::collections::BTreeMap::is_empty)
-            && quotient.above.keys().all(|monomial| {
-                monomial.len() <= 1 && monomial.values().all(|exponent| *exponent == Rational::ONE)
-            })
+            && quotient
+                .above
+                .keys()
+                .all(|monomial| monomial.len() <= 1 && monomial.values().all(|exponent| *exponent == Rational::ONE))
     };
     if linear(&x) && linear(&y) { Some(false) } else { None }
 }
@@ -413,11 +427,18 @@ pub(crate) fn scalars(a: &Expr, b: &Expr) -> Option<bool> {
     if closed {
         let (x, y) = (value(a, &none), value(b, &none));
         let infinite = |value: super::complex::Complex| value.re.is_infinite();
-        if infinite(x) && infinite(y) && a.any(&|part| *part == Expr::Infinity) && b.any(&|part| *part == Expr::Infinity) {
+        if infinite(x)
+            && infinite(y)
+            && a.any(&|part| *part == Expr::Infinity)
+            && b.any(&|part| *part == Expr::Infinity)
+        {
             return Some(x.re == y.re);
         }
         let broken = |expr: &Expr, value: super::complex::Complex| {
-            !value.finite() && !expr.any(&|part| matches!(part, Expr::Function(..) | Expr::Factorial(_) | Expr::Power(..) | Expr::Huge(_)))
+            !value.finite()
+                && !expr.any(&|part| {
+                    matches!(part, Expr::Function(..) | Expr::Factorial(_) | Expr::Power(..) | Expr::Huge(_))
+                })
         };
         if x.finite() && broken(b, y) || y.finite() && broken(a, x) {
             return Some(false);

@@ -61,15 +61,60 @@ const MOST: usize = 1200;
 
 /// Commands that change only how something looks.
 const LOOKS: [&str; 30] = [
-    "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "displaystyle",
-    "textstyle", "limits", "quad", "qquad", "mleft", "mright", "middle", "hspace", "vspace", "boldsymbol", "rm", "bf",
-    "it", "hline", "nonumber", "scriptstyle", "hfill",
+    "left",
+    "right",
+    "big",
+    "Big",
+    "bigg",
+    "Bigg",
+    "bigl",
+    "bigr",
+    "Bigl",
+    "Bigr",
+    "biggl",
+    "biggr",
+    "displaystyle",
+    "textstyle",
+    "limits",
+    "quad",
+    "qquad",
+    "mleft",
+    "mright",
+    "middle",
+    "hspace",
+    "vspace",
+    "boldsymbol",
+    "rm",
+    "bf",
+    "it",
+    "hline",
+    "nonumber",
+    "scriptstyle",
+    "hfill",
 ];
 
 /// Commands around a text.
 const TEXTS: [&str; 20] = [
-    "text", "textbf", "textit", "textrm", "textnormal", "textsf", "texttt", "textsc", "mbox", "hbox", "mathrm", "mathbf",
-    "mathit", "mathsf", "operatorname", "mathcal", "emph", "bm", "unit", "mathtt",
+    "text",
+    "textbf",
+    "textit",
+    "textrm",
+    "textnormal",
+    "textsf",
+    "texttt",
+    "textsc",
+    "mbox",
+    "hbox",
+    "mathrm",
+    "mathbf",
+    "mathit",
+    "mathsf",
+    "operatorname",
+    "mathcal",
+    "emph",
+    "bm",
+    "unit",
+    "mathtt",
 ];
 
 /// The tokens of a text that was folded (`fold.rs`). `None` for a text of more tokens than an answer has.
@@ -116,7 +161,9 @@ impl<'a> Lexer<'a> {
             let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             self.at += end;
             self.push(Piece::Letters(rest[..end].to_owned()));
-        } else if rest.starts_with("**") && !rest[2..].trim_start().starts_with(|c: char| c.is_ascii_digit() || "(-\\".contains(c)) {
+        } else if rest.starts_with("**")
+            && !rest[2..].trim_start().starts_with(|c: char| c.is_ascii_digit() || "(-\\".contains(c))
+        {
             self.at += 2;
         } else if "$€£¥₹₽₩\"`".contains(c) || c == '\u{feff}' {
             self.at += c.len_utf8();
@@ -125,9 +172,16 @@ impl<'a> Lexer<'a> {
             self.at += end;
             self.push(Piece::Letters(rest[..end].to_owned()));
         } else {
-            for (typed, command) in
-                [("<=", "le"), (">=", "ge"), ("!=", "ne"), ("=<", "le"), ("=>", "Rightarrow"), ("->", "to"), ("+/-", "pm"), ("+-", "pm")]
-            {
+            for (typed, command) in [
+                ("<=", "le"),
+                (">=", "ge"),
+                ("!=", "ne"),
+                ("=<", "le"),
+                ("=>", "Rightarrow"),
+                ("->", "to"),
+                ("+/-", "pm"),
+                ("+-", "pm"),
+            ] {
                 if rest.starts_with(typed) {
                     self.at += typed.len();
                     return self.push(Piece::Command(command.to_owned()));
@@ -250,7 +304,9 @@ impl<'a> Lexer<'a> {
         let letters = inner.chars().filter(|c| c.is_alphabetic()).count();
         let commands = inner.contains('\\') || inner.contains('$');
         let function = inner.chars().all(|c| c.is_ascii_alphabetic()) && name == "operatorname";
-        if (letters == 0 || commands || letters == 1 && inner.trim().chars().count() == 1 && name != "text") && !inner.trim().is_empty() {
+        if (letters == 0 || commands || letters == 1 && inner.trim().chars().count() == 1 && name != "text")
+            && !inner.trim().is_empty()
+        {
             if let Some(mut tokens) = lex(inner, self.commas) {
                 if let Some(first) = tokens.first_mut() {
                     first.spaced |= self.spaced;
@@ -269,7 +325,8 @@ impl<'a> Lexer<'a> {
     fn number(&mut self) {
         let start = self.rest();
         let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-        let fraction = |token: Option<&Token>| token.is_some_and(|token| matches!(token.command(), Some("frac" | "binom")));
+        let fraction =
+            |token: Option<&Token>| token.is_some_and(|token| matches!(token.command(), Some("frac" | "binom")));
         let before = |back: usize| self.tokens.len().checked_sub(back).and_then(|at| self.tokens.get(at));
         let second = matches!(before(1).map(|token| &token.piece), Some(Piece::Number(..))) && fraction(before(2));
         if (fraction(before(1)) || second) && start.starts_with(|c: char| c.is_ascii_digit()) {
@@ -304,9 +361,9 @@ impl<'a> Lexer<'a> {
                 }
                 let western = groups.iter().all(|group| group.len() == 3);
                 let indian = groups.len() > 1
-                    && groups.split_last().is_some_and(|(last, others)| {
-                        last.len() == 3 && others.iter().all(|group| group.len() == 2)
-                    });
+                    && groups
+                        .split_last()
+                        .is_some_and(|(last, others)| last.len() == 3 && others.iter().all(|group| group.len() == 2));
                 if !groups.is_empty() && (western || indian) {
                     whole.extend(groups);
                     used = at;
@@ -321,9 +378,9 @@ impl<'a> Lexer<'a> {
         if let Some(after) = start[used..].strip_prefix(point) {
             let size = digits(after);
             let bar = after[size..].strip_prefix("\\overline{").or_else(|| after[size..].strip_prefix("\\bar{"));
-            let bar = bar.and_then(|inner| inner.find('}').map(|end| &inner[..end])).filter(|inner| {
-                !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_digit())
-            });
+            let bar = bar
+                .and_then(|inner| inner.find('}').map(|end| &inner[..end]))
+                .filter(|inner| !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_digit()));
             if let Some(inner) = bar {
                 repeated = inner;
                 fraction = &after[..size];

@@ -7,6 +7,7 @@
 mod compare;
 mod complex;
 mod expr;
+mod extract;
 mod fold;
 mod lex;
 mod numeric;
@@ -20,6 +21,8 @@ mod units;
 mod words;
 
 pub use compare::{equal, mathematical, readable};
+pub use extract::{Kind, extract, last_number};
+pub(crate) use words::{choice, plain, within};
 
 #[cfg(test)]
 mod tests;

@@ -518,8 +518,8 @@ pub(crate) fn function(name: &str) -> Option<&'static str> {
 
 fn greek(name: &str) -> bool {
     const NAMES: [&str; 24] = [
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
-        "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "ell", "Delta",
+        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+        "xi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "ell", "Delta",
     ];
     NAMES.contains(&name)
 }

@@ -107,7 +107,12 @@ impl Reader {
         if let Some(Piece::Begin(name)) = tokens.first().map(|token| &token.piece) {
             return self.matrix(name, tokens, depth);
         }
-        if tokens.len() > 1 && tokens.iter().all(|token| matches!(token.piece, Piece::Letters(_) | Piece::Text(_))) && tokens.iter().any(|token| matches!(&token.piece, Piece::Letters(word) | Piece::Text(word) if word.len() > 1)) {
+        if tokens.len() > 1
+            && tokens.iter().all(|token| matches!(token.piece, Piece::Letters(_) | Piece::Text(_)))
+            && tokens
+                .iter()
+                .any(|token| matches!(&token.piece, Piece::Letters(word) | Piece::Text(word) if word.len() > 1))
+        {
             // Words alone are no mathematics.
             return None;
         }
@@ -152,10 +157,7 @@ impl Reader {
         };
         let both = [with(true), with(false)];
         Some(
-            both.iter()
-                .map(|tokens| self.answer(tokens, depth + 1))
-                .collect::<Option<Vec<Answer>>>()
-                .map(Answer::List),
+            both.iter().map(|tokens| self.answer(tokens, depth + 1)).collect::<Option<Vec<Answer>>>().map(Answer::List),
         )
     }
 
@@ -198,7 +200,9 @@ impl Reader {
             if inner.is_empty() {
                 return Some(Answer::Set(Vec::new()));
             }
-            let bar = split(inner, |token| token.is('|') || token.command() == Some("vert") || token.is(':') || token.command() == Some(":"));
+            let bar = split(inner, |token| {
+                token.is('|') || token.command() == Some("vert") || token.is(':') || token.command() == Some(":")
+            });
             if bar.len() == 2 && tokens_signs(bar[1]).iter().any(|sign| *sign != Sign::Equal) {
                 return self.answer(bar[1], depth + 1);
             }
@@ -264,10 +268,11 @@ impl Reader {
             if row.is_empty() {
                 continue;
             }
-            let entries = split(row, |token| token.is('&')).into_iter().map(|entry| match self.scalar(trim(entry))? {
-                Answer::Scalar(expr) => Some(expr),
-                _ => None,
-            });
+            let entries =
+                split(row, |token| token.is('&')).into_iter().map(|entry| match self.scalar(trim(entry))? {
+                    Answer::Scalar(expr) => Some(expr),
+                    _ => None,
+                });
             rows.push(entries.collect::<Option<Vec<Expr>>>()?);
         }
         (!rows.is_empty()).then_some(Answer::Matrix(rows))
@@ -286,7 +291,10 @@ impl Reader {
         }
         let tokens = match tokens {
             [Token { piece: Piece::Letters(word) | Piece::Text(word), .. }, rest @ ..]
-                if matches!(word.as_str(), "US" | "USD" | "EUR" | "Rs" | "RMB" | "INR" | "GBP" | "CAD" | "approximately" | "about") =>
+                if matches!(
+                    word.as_str(),
+                    "US" | "USD" | "EUR" | "Rs" | "RMB" | "INR" | "GBP" | "CAD" | "approximately" | "about"
+                ) =>
             {
                 trim(rest)
             }
@@ -359,9 +367,20 @@ impl Tail {
                         tail.from -= 1;
                     } else if !(text && units::magnitude(word).is_none() && !is_separator(word) || units::unit(word)) {
                         break;
-                    } else if word.chars().count() == 1 && !text && numbered && !token.spaced && tail.from == tokens.len() {
+                    } else if word.chars().count() == 1
+                        && !text
+                        && numbered
+                        && !token.spaced
+                        && tail.from == tokens.len()
+                    {
                         tail.letter = word.chars().next();
-                    } else if word.chars().count() == 1 && !text && !numbered && !before.is('/') && !matches!(before.piece, Piece::Text(_)) && !unit_before(before) {
+                    } else if word.chars().count() == 1
+                        && !text
+                        && !numbered
+                        && !before.is('/')
+                        && !matches!(before.piece, Piece::Text(_))
+                        && !unit_before(before)
+                    {
                         break;
                     }
                     words += 1;
@@ -371,10 +390,19 @@ impl Tail {
                     tail.percent = true;
                     tail.from -= 1;
                 }
-                Piece::Symbol('\'' | '.' | '€' | '¢') if tail.from == tokens.len() || !token.is('.') => tail.from -= 1,
+                Piece::Symbol('\'' | '.' | '€' | '¢') if tail.from == tokens.len() || !token.is('.') => {
+                    tail.from -= 1
+                }
                 Piece::Symbol('.') => tail.from -= 1,
-                Piece::Symbol('/') | Piece::Symbol('*') if tail.from < tokens.len() && (unit_before(before) || token.is('/') && matches!(tokens[at + 1].piece, Piece::Text(_))) => tail.from -= 1,
-                Piece::Command(name) if name == "cdot" && tail.from < tokens.len() && unit_before(before) => tail.from -= 1,
+                Piece::Symbol('/') | Piece::Symbol('*')
+                    if tail.from < tokens.len()
+                        && (unit_before(before) || token.is('/') && matches!(tokens[at + 1].piece, Piece::Text(_))) =>
+                {
+                    tail.from -= 1
+                }
+                Piece::Command(name) if name == "cdot" && tail.from < tokens.len() && unit_before(before) => {
+                    tail.from -= 1
+                }
                 Piece::Command(name) if name == "circ" => tail.from -= usize::from(before.is('^')) + 1,
                 Piece::Symbol(')') => {
                     // A unit in brackets.
@@ -398,7 +426,9 @@ impl Tail {
                     }
                     tail.from = start - 1;
                 }
-                Piece::Number(..) if before.is('^') && at >= 2 && unit_before(&tokens[at - 2]) && at >= 3 => tail.from -= 2,
+                Piece::Number(..) if before.is('^') && at >= 2 && unit_before(&tokens[at - 2]) && at >= 3 => {
+                    tail.from -= 2
+                }
                 _ => break,
             }
         }
@@ -419,7 +449,10 @@ fn unit_before(token: &Token) -> bool {
 }
 
 fn is_separator(word: &str) -> bool {
-    matches!(word.trim_matches([',', ' ']).to_lowercase().as_str(), "and" | "or" | "und" | "oder" | "y" | "o" | "et" | "ou" | "和" | "或")
+    matches!(
+        word.trim_matches([',', ' ']).to_lowercase().as_str(),
+        "and" | "or" | "und" | "oder" | "y" | "o" | "et" | "ou" | "和" | "或"
+    )
 }
 
 fn separates(token: &Token) -> bool {
@@ -505,7 +538,11 @@ fn split(tokens: &[Token], separates: impl Fn(&Token) -> bool) -> Vec<&[Token]> 
 /// The tokens without punctuation around them and without a sign before them that says that what follows is the answer.
 fn trim(mut tokens: &[Token]) -> &[Token] {
     while let [first, rest @ ..] = tokens {
-        let drop = first.is('=') || first.is(':') || first.is(',') || first.is(';') || matches!(first.command(), Some("approx" | "therefore" | "implies" | "Rightarrow"));
+        let drop = first.is('=')
+            || first.is(':')
+            || first.is(',')
+            || first.is(';')
+            || matches!(first.command(), Some("approx" | "therefore" | "implies" | "Rightarrow"));
         if !drop {
             break;
         }

@@ -20,7 +20,11 @@ fn end(expr: &Expr, closed: bool) -> Option<End> {
         return None;
     }
     let at = value(expr, &|_| f64::NAN);
-    (at.im == 0.0 && !at.re.is_nan()).then(|| End { expr: expr.clone(), value: at.re, closed: closed && at.re.is_finite() })
+    (at.im == 0.0 && !at.re.is_nan()).then(|| End {
+        expr: expr.clone(),
+        value: at.re,
+        closed: closed && at.re.is_finite(),
+    })
 }
 
 /// The set of reals that an answer describes; `None` if it describes none or has ends with variables.
@@ -31,7 +35,9 @@ pub(crate) fn reals(answer: &Answer) -> Option<Reals> {
     let mut joined: Vec<(End, End)> = Vec::new();
     for piece in pieces {
         match joined.last_mut() {
-            Some((_, high)) if piece.0.value < high.value || near(piece.0.value, high.value) && (piece.0.closed || high.closed) => {
+            Some((_, high))
+                if piece.0.value < high.value || near(piece.0.value, high.value) && (piece.0.closed || high.closed) =>
+            {
                 if piece.1.value > high.value || near(piece.1.value, high.value) && piece.1.closed {
                     *high = piece.1;
                 }
@@ -82,7 +88,9 @@ fn pieces(answer: &Answer) -> Option<Vec<(End, End)>> {
                 ([a, x, b], [first, second]) if variable(x) && !a.open() && !b.open() => {
                     let (low, high, first, second) = match (first, second) {
                         (Sign::Less | Sign::LessEqual, Sign::Less | Sign::LessEqual) => (a, b, first, second),
-                        (Sign::Greater | Sign::GreaterEqual, Sign::Greater | Sign::GreaterEqual) => (b, a, second, first),
+                        (Sign::Greater | Sign::GreaterEqual, Sign::Greater | Sign::GreaterEqual) => {
+                            (b, a, second, first)
+                        }
                         _ => return None,
                     };
                     let closed = |sign: &Sign| matches!(sign, Sign::LessEqual | Sign::GreaterEqual);

@@ -146,7 +146,9 @@ fn reduced(mut monomial: Monomial, mut coefficient: Rational, budget: &mut Budge
                     let mut exponent = exponent;
                     loop {
                         let divided = coefficient.over(Rational::integer(*prime))?;
-                        if divided.denominator() < coefficient.denominator() || divided.denominator() == coefficient.denominator() {
+                        if divided.denominator() < coefficient.denominator()
+                            || divided.denominator() == coefficient.denominator()
+                        {
                             coefficient = divided;
                             exponent = exponent.plus(Rational::ONE)?;
                         } else {
@@ -266,7 +268,9 @@ impl Quotient {
     fn root(&self, degree: u32, budget: &mut Budget) -> Option<Self> {
         // √(a/b) = √(a·b)/b for b > 0; only a number is known to be positive.
         match number(&self.below) {
-            Some(below) => Some(Quotient::of(poly_root(&scaled(&self.above, Rational::ONE.over(below)?)?, degree, budget)?)),
+            Some(below) => {
+                Some(Quotient::of(poly_root(&scaled(&self.above, Rational::ONE.over(below)?)?, degree, budget)?))
+            }
             None => {
                 let above = poly_root(&self.above, degree, budget)?;
                 Quotient { above, below: poly_root(&self.below, degree, budget)? }.simple()
@@ -303,7 +307,8 @@ impl Quotient {
             }
             for (term, factor) in &exponent.above {
                 let power = factor.over(below)?.times(multiplicity)?;
-                let raised = if term.is_empty() { atom.clone() } else { Atom::Raised(Box::new(atom.clone()), term.clone()) };
+                let raised =
+                    if term.is_empty() { atom.clone() } else { Atom::Raised(Box::new(atom.clone()), term.clone()) };
                 let factor = reduced([(raised, power)].into(), Rational::ONE, budget)?;
                 product = multiply(&product, &factor, budget)?;
             }
@@ -327,10 +332,8 @@ fn poly_power(poly: &Poly, exponent: i128, budget: &mut Budget) -> Option<Poly> 
         && let Some((monomial, coefficient)) = poly.iter().next()
     {
         let power = Rational::integer(exponent);
-        let raised = monomial
-            .iter()
-            .map(|(atom, e)| Some((atom.clone(), e.times(power)?)))
-            .collect::<Option<Monomial>>()?;
+        let raised =
+            monomial.iter().map(|(atom, e)| Some((atom.clone(), e.times(power)?))).collect::<Option<Monomial>>()?;
         let exact = i32::try_from(exponent).ok().filter(|e| *e < 127).and_then(|e| coefficient.power(e));
         if let Some(coefficient) = exact {
             return reduced(raised, coefficient, budget);

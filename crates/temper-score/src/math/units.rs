@@ -4,24 +4,85 @@ use super::rational::Rational;
 
 /// Units of one and two letters; longer words count as units unless they are mathematics.
 const SHORT: &[&str] = &[
-    "m", "g", "s", "h", "l", "L", "t", "W", "V", "N", "J", "K", "C", "F", "A", "cm", "mm", "km", "dm", "nm", "um", "kg", "mg",
-    "lb", "oz", "ms", "hr", "ml", "mL", "dl", "cl", "kJ", "kW", "Hz", "Pa", "ft", "in", "yd", "mi", "sq", "cu", "pm", "am", "th",
-    "st", "nd", "rd", "cc", "ha", "pt", "GB", "MB", "kB", "TB", "Rs", "eV", "kN", "of", "an", "US", "gm", "Ω", "µm", "µ", "yr",
-    "CM", "KM", "KG", "a", "at", "on", "he", "it", "by",
+    "m", "g", "s", "h", "l", "L", "t", "W", "V", "N", "J", "K", "C", "F", "A", "cm", "mm", "km", "dm", "nm", "um",
+    "kg", "mg", "lb", "oz", "ms", "hr", "ml", "mL", "dl", "cl", "kJ", "kW", "Hz", "Pa", "ft", "in", "yd", "mi", "sq",
+    "cu", "pm", "am", "th", "st", "nd", "rd", "cc", "ha", "pt", "GB", "MB", "kB", "TB", "Rs", "eV", "kN", "of", "an",
+    "US", "gm", "Ω", "µm", "µ", "yr", "CM", "KM", "KG", "a", "at", "on", "he", "it", "by",
 ];
 
 /// Words that are mathematics and no unit.
 const NEVER: &[&str] = &[
-    "and", "plus", "minus", "times", "over", "divided", "half", "remainder", "mod", "sqrt", "sin", "cos", "tan", "cot", "sec",
-    "csc", "log", "exp", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "inf", "infty", "infinity", "alpha", "beta", "gamma",
-    "delta", "theta", "lambda", "sigma", "omega", "phi", "rho", "tau", "abs", "floor", "ceil", "gcd", "lcm", "max", "min",
-    "thirds", "quarters", "halves", "fifths", "quarter", "third", "not", "but", "more", "less", "than", "or", "pi", "if", "is",
-    "squared", "cubed", "factorial", "choose",
+    "and",
+    "plus",
+    "minus",
+    "times",
+    "over",
+    "divided",
+    "half",
+    "remainder",
+    "mod",
+    "sqrt",
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "log",
+    "exp",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "asin",
+    "acos",
+    "atan",
+    "inf",
+    "infty",
+    "infinity",
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "theta",
+    "lambda",
+    "sigma",
+    "omega",
+    "phi",
+    "rho",
+    "tau",
+    "abs",
+    "floor",
+    "ceil",
+    "gcd",
+    "lcm",
+    "max",
+    "min",
+    "thirds",
+    "quarters",
+    "halves",
+    "fifths",
+    "quarter",
+    "third",
+    "not",
+    "but",
+    "more",
+    "less",
+    "than",
+    "or",
+    "pi",
+    "if",
+    "is",
+    "squared",
+    "cubed",
+    "factorial",
+    "choose",
 ];
 
 /// Whether a word after a number may be a unit.
 pub(crate) fn unit(word: &str) -> bool {
-    SHORT.contains(&word) || word.chars().any(|c| !c.is_ascii()) || word.len() >= 3 && !NEVER.contains(&word.to_lowercase().as_str())
+    SHORT.contains(&word)
+        || word.chars().any(|c| !c.is_ascii())
+        || word.len() >= 3 && !NEVER.contains(&word.to_lowercase().as_str())
         || word == "min"
 }
 

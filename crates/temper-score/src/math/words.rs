@@ -14,7 +14,9 @@ pub(crate) fn pattern(source: &str) -> Regex {
 /// A text without what does not matter: case, white space, markup, quotes, brackets around it, a final stop.
 pub(crate) fn plain(text: &str) -> String {
     static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mathrm|mathbf|mathit|mbox|hbox|operatorname|boxed|fbox|emph|left|right)\b\s*|\\[ ,;:!]")
+        pattern(
+            r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mathrm|mathbf|mathit|mbox|hbox|operatorname|boxed|fbox|emph|left|right)\b\s*|\\[ ,;:!]",
+        )
     });
     let folded = fold(text);
     let text = COMMAND.replace_all(&folded, " ");
@@ -40,10 +42,13 @@ pub(crate) fn plain(text: &str) -> String {
 /// The letter of a choice: `B`, `(B)`, `B.`, `B) 42`, `**B**`, `Option B`, `\text{(B)}`; in upper case.
 pub(crate) fn choice(text: &str) -> Option<char> {
     static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r"(?s)^(?:(?i:option|choice|answer|answer is)\s*:?\s*)?(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:、](?:\s|$)|([A-Za-z])$|([A-Z])\s*[,\-]\s)")
+        pattern(
+            r"(?s)^(?:(?i:option|choice|answer|answer is)\s*:?\s*)?(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:、](?:\s|$)|([A-Za-z])$|([A-Z])\s*[,\-]\s)",
+        )
     });
-    static COMMAND: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"\\(?:text(?:bf|it|rm)?|mathrm|mathbf|mbox|boxed|left|right)\b|[{}*$`\x22_]|\\[ ,;()\[\]]"));
+    static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"\\(?:text(?:bf|it|rm)?|mathrm|mathbf|mbox|boxed|left|right)\b|[{}*$`\x22_]|\\[ ,;()\[\]]")
+    });
     let folded = fold(text);
     let text = COMMAND.replace_all(&folded, "");
     let found = CHOICE.captures(text.trim())?;
@@ -55,8 +60,9 @@ pub(crate) fn choice(text: &str) -> Option<char> {
 pub(crate) fn formula(text: &str) -> bool {
     static FORMULA: LazyLock<Regex> =
         LazyLock::new(|| pattern(r"[\\^=+<>_|]|\d\s*[A-Za-z(*/]|[A-Za-z)]\d|\d-|[a-z]\([a-z]\)"));
-    static WORDS: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"\\(?:text(?:bf|it|rm|normal)?|mathrm|mathbf|mbox|operatorname|boxed|left|right)\b|\\[ ,;:!]"));
+    static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"\\(?:text(?:bf|it|rm|normal)?|mathrm|mathbf|mbox|operatorname|boxed|left|right)\b|\\[ ,;:!]")
+    });
     let folded = fold(text);
     FORMULA.is_match(&WORDS.replace_all(&folded, ""))
 }
@@ -78,8 +84,18 @@ pub(crate) fn within(inner: &str, outer: &str) -> bool {
 pub(crate) fn nothing(plain: &str) -> bool {
     matches!(
         plain,
-        "no solution" | "no solutions" | "there is no solution" | "there are no solutions" | "no solution exists" | "no solutions exist"
-            | "empty set" | "the empty set" | "无解" | "keine lösung" | "no real solution" | "no real solutions"
+        "no solution"
+            | "no solutions"
+            | "there is no solution"
+            | "there are no solutions"
+            | "no solution exists"
+            | "no solutions exist"
+            | "empty set"
+            | "the empty set"
+            | "无解"
+            | "keine lösung"
+            | "no real solution"
+            | "no real solutions"
     )
 }
 
