@@ -11,9 +11,7 @@ use crate::cache::ScoreCache;
 use crate::family::{Family, Parameters, ScorerInfo};
 use crate::{
     Better, ScoreError, Scorer, answers, bbq, choice, difference, form, format, gsm8k, impossible, judge, lab,
-    language, length, own, refusal,
-    Better, ScoreError, Scorer, answers, bbq, choices, difference, format, gsm8k, lab, language, length, refusal,
-    repetition,
+    language, length, number, own, refusal,
 };
 
 /// Every scorer type. A new family is a file of this crate and its line here.
@@ -23,8 +21,7 @@ const FAMILIES: &[&Family] = &[
     &gsm8k::STRICT,
     &gsm8k::FLEXIBLE,
     &choice::CHOICE,
-    &choices::CHOICE,
-    &choices::NUMBER,
+    &number::NUMBER,
     &bbq::ACCURACY,
     &bbq::AMBIGUOUS,
     &bbq::DISAMBIGUATED,
@@ -44,9 +41,6 @@ const FAMILIES: &[&Family] = &[
     &length::LENGTH,
     &length::TRUNCATED,
     &form::OVERLONG,
-    &repetition::OVERLONG,
-    &repetition::REPETITION,
-    &repetition::JSON,
     &lab::SOLVED,
     &lab::UNSAFE,
     &lab::REFUSAL,

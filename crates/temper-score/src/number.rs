@@ -1,4 +1,4 @@
-//! Multiple choice and last numbers: the scorers `choice` and `number`.
+//! Last numbers: the scorer `number`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,22 +6,8 @@ use serde_json::Value;
 use crate::answers::reference;
 use crate::family::{Family, Made, Parameters, ScorerInfo};
 use crate::gsm8k;
-use crate::math::{Kind, equal, extract, last_number, plain};
+use crate::math::{equal, last_number};
 use crate::{Better, Judged, Nature, Part, Sample, Score, ScoreError};
-
-pub(crate) const CHOICE: Family = Family {
-    info: ScorerInfo {
-        r#type: "choice",
-        title: "Right choice",
-        part: Part::Answer,
-        better: Better::Higher,
-        nature: Nature::Exact,
-        needs: &["answer"],
-        summary: "1 if the chosen letter is the reference's (a letter, or an index from 0); the text of an entry of the row's `choices` counts as its letter",
-    },
-    version: 1,
-    make: choice,
-};
 
 pub(crate) const NUMBER: Family = Family {
     info: ScorerInfo {
@@ -47,46 +33,6 @@ struct Field {
 impl Default for Field {
     fn default() -> Self {
         Field { field: "answer".to_owned() }
-    }
-}
-
-fn choice(given: &Parameters) -> Result<Made, ScoreError> {
-    let parameters: Field = given.read()?;
-    let written = given.write(&parameters)?;
-    Ok(Made::new(&CHOICE, written, move |sample| score_choice(sample, &parameters.field))
-        .tagged(|sample| if chosen(sample).is_none() { vec!["no_choice"] } else { Vec::new() }))
-}
-
-/// The letter of an index from 0.
-fn letter(index: u64) -> Option<char> {
-    u8::try_from(index).ok().filter(|index| *index < 26).map(|index| char::from(b'A' + index))
-}
-
-fn chosen(sample: &Sample) -> Option<char> {
-    let found = extract(sample.answer, Kind::Choice);
-    if let Some(letter) = found.as_deref().and_then(crate::math::choice) {
-        return Some(letter);
-    }
-    let choices = sample.row.fields.get("choices").and_then(Value::as_array)?;
-    let said = plain(&extract(sample.answer, Kind::Words)?);
-    let at = choices.iter().position(|choice| choice.as_str().is_some_and(|choice| plain(choice) == said))?;
-    letter(at as u64)
-}
-
-fn score_choice(sample: &Sample, field: &str) -> Judged {
-    let gold = match sample.row.fields.get(field) {
-        None | Some(Value::Null) => return Score::NotApplicable.into(),
-        Some(Value::Number(index)) => index.as_u64().and_then(letter),
-        Some(Value::String(text)) => crate::math::choice(text).filter(char::is_ascii_uppercase),
-        Some(_) => None,
-    };
-    let Some(gold) = gold else {
-        let place = sample.row.place();
-        return Score::Unscored(format!("{place}: field `{field}` is neither a letter nor an index from 0")).into();
-    };
-    match chosen(sample) {
-        Some(letter) => Judged::answering(Score::flag(letter == gold), letter),
-        None => Score::Value(0.0).into(),
     }
 }
 
@@ -142,24 +88,6 @@ mod tests {
     use crate::Score;
     use crate::testing::{row, score, scorer};
     use serde_json::json;
-
-    #[test]
-    fn letters_and_indices() {
-        let choice = scorer("choice", json!({}));
-        for (gold, text, right) in [
-            (json!("B"), "The answer is (B).", 1.0),
-            (json!(1), "B", 1.0),
-            (json!(0), "**B**", 0.0),
-            (json!("C"), "Answer: C) because", 1.0),
-            (json!("A"), "I cannot say", 0.0),
-        ] {
-            assert_eq!(score(&choice, &row(json!({"answer": gold})), text), Score::Value(right), "{text}");
-        }
-        let named = row(json!({"answer": 1, "choices": ["red", "blue"]}));
-        assert_eq!(score(&choice, &named, "The answer is Blue."), Score::Value(1.0));
-        assert!(matches!(score(&choice, &row(json!({"answer": "blue"})), "B"), Score::Unscored(_)));
-        assert_eq!(score(&choice, &row(json!({})), "B"), Score::NotApplicable);
-    }
 
     #[test]
     fn numbers_of_many_places() {
