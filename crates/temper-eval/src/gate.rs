@@ -6,6 +6,7 @@ use temper_recipe::{Gate, GateCorrection, GateSlice, OnFail, Reference, Rule};
 use temper_score::{Better, Score};
 
 use crate::calibration::all_flags;
+use crate::measure::item_values;
 use crate::measure::usual_range;
 use crate::pairs::{clusters, count_clusters, join_by};
 use crate::sampled::{Sampled, items_until};

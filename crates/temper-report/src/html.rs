@@ -26,7 +26,7 @@ pub fn render_html(run: &RunSummary, run_dir: &Path) -> String {
     let sections: [Markup; 12] = [
         sections::headline::arms(&page).into(),
         sections::results::section_of(&page).into(),
-        sections::slices::section_of(&page),
+        sections::slices::section_of(&page).map(Into::into).unwrap_or_default(),
         sections::plots::section_of(&page).into(),
         sections::stages::section_of(&page).into(),
         sections::matrix::section_of(&page),
@@ -72,9 +72,10 @@ pub fn write_html(run: &RunSummary, run_dir: &Path) -> Result<std::path::PathBuf
 
 /// Links to the sections that are there.
 fn contents(sections: &[Markup]) -> El {
-    const LINKS: [(&str, &str); 11] = [
+    const LINKS: [(&str, &str); 12] = [
         ("arms", "Arms"),
         ("results", "Results"),
+        ("slices", "Slices"),
         ("plots", "Metrics"),
         ("stages", "Stages"),
         ("matrix", "Matrix"),

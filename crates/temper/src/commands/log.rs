@@ -56,7 +56,7 @@ fn measurements(log: &Log) -> Vec<Measurement> {
     let suites: BTreeSet<&str> = log.records.iter().map(|record| record.suite.as_str()).collect();
     let of = |suite: &str| {
         let records: Vec<_> = log.records.iter().filter(|record| record.suite == suite).cloned().collect();
-        temper_eval::measure(suite, &records, &log.head.metrics_of(&records))
+        temper_eval::measure(suite, &[temper_recipe::Reducer::Mean], &records, &log.head.metrics_of(&records))
     };
     suites.into_iter().flat_map(of).collect()
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use temper_eval::{ItemRecord, Metric, STOP, measure};
+use temper_recipe::Reducer;
 use temper_score::{Score, ScoreCache, Scorer};
 use temper_train::{Progress, Total};
 
@@ -90,7 +91,7 @@ pub fn score(args: &ScorerScoreArgs) -> Result<ExitCode, CliError> {
     }
     bars.end();
     let metrics: Vec<Metric> = scorers.iter().map(|scorer| Metric::of(scorer.as_ref())).collect();
-    let measurements = measure(SUITE, &records, &metrics);
+    let measurements = measure(SUITE, &[Reducer::Mean], &records, &metrics);
     if let Some(out) = &args.out {
         temper_eval::write_log(out, &records)?;
     }
