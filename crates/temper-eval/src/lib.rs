@@ -50,6 +50,6 @@ pub use sequential::{Look, OnBlock, look, sampling_order};
 pub use slices::{SliceComparison, compare_slices};
 pub use subject::{Asked, Completed, Engine, Identity, Receive, Subject, Work};
 pub use subject_endpoint::Served;
-pub use suite::{MOST_FAILED, SuiteResult, SuiteRun, Tally, run_suite};
+pub use suite::{BLOCK, MOST_FAILED, SuiteResult, SuiteRun, Tally, run_suite, run_suite_until};
 pub use tax::{AxisChange, Tax, axis_value, dominated_by, safety_tax};
 pub use verdict::{Action, Delta, GateVerdict, Verdict};

@@ -46,6 +46,9 @@ struct Note {
     /// What the server called its weights, and in how many replies.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     fingerprints: BTreeMap<String, usize>,
+    /// Records after which the evaluation ended early, since its gates were decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended_after: Option<usize>,
     /// Digest of the log.
     log: String,
 }
@@ -91,13 +94,14 @@ fn file_digest(file: &Path) -> Option<String> {
 }
 
 /// The records and the cost of a log of the same provenance, if there is one that is whole.
-pub(crate) fn recall(log: &Path, provenance: &Provenance) -> Option<(Vec<ItemRecord>, Cost)> {
+pub(crate) fn recall(log: &Path, provenance: &Provenance, may_end_early: bool) -> Option<(Vec<ItemRecord>, Cost)> {
     let note: Note = serde_json::from_slice(&fs::read(note_file(log)).ok()?).ok()?;
     if note.provenance != *provenance || Some(note.log) != file_digest(log) {
         return None;
     }
     let records = read_log(log).ok()?;
-    (records.len() == provenance.origin.samples).then_some((records, note.cost))
+    let whole = records.len() == provenance.origin.samples || (may_end_early && note.ended_after == Some(records.len()));
+    whole.then_some((records, note.cost))
 }
 
 /// Notes beside a log what it comes from.
@@ -106,10 +110,11 @@ pub(crate) fn remember(
     provenance: &Provenance,
     cost: &Cost,
     fingerprints: &BTreeMap<String, usize>,
+    ended_after: Option<usize>,
 ) -> Result<(), EvalError> {
     let file = note_file(log);
     let log = file_digest(log).unwrap_or_default();
-    let note = Note { provenance: provenance.clone(), cost: *cost, fingerprints: fingerprints.clone(), log };
+    let note = Note { provenance: provenance.clone(), cost: *cost, fingerprints: fingerprints.clone(), ended_after, log };
     let mut bytes = serde_json::to_vec_pretty(&note).map_err(|error| EvalError::Io {
         file: file.clone(),
         action: "write",

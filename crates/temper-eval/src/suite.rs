@@ -18,11 +18,15 @@ use crate::measure::{Metric, measure};
 use crate::provenance::{Provenance, recall, remember};
 use crate::records::{ERROR, NOT_SAMPLED};
 use crate::scoring::score;
+use crate::sequential::{OnBlock, sampling_order};
 use crate::subject::{Asked, Completed, Receive, Subject, Work};
 use crate::{EvalError, ItemRecord, Measurement};
 
 /// Share of a suite's completions that may fail. Where more do, the evaluation ends: the server is broken, not the items.
 pub const MOST_FAILED: f64 = 0.1;
+
+/// Items between two looks of an evaluation that may end early.
+pub const BLOCK: usize = 64;
 
 /// What to run on what.
 #[derive(Clone, Copy)]
@@ -100,10 +104,36 @@ pub fn run_suite(
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Option<SuiteResult>, EvalError> {
+    run_blocks(run, subject, None, progress, stop)
+}
+
+/// As [`run_suite`], but takes the items in the order of [`sampling_order`] and asks `on_block` after every [`BLOCK`] of them,
+/// with all records so far, whether to go on. Items that are left out have no record; a log that ended early is read again only by
+/// this function.
+///
+/// # Errors
+/// As [`run_suite`].
+pub fn run_suite_until(
+    run: &SuiteRun,
+    subject: &dyn Subject,
+    on_block: &mut OnBlock,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Option<SuiteResult>, EvalError> {
+    run_blocks(run, subject, Some(on_block), progress, stop)
+}
+
+fn run_blocks(
+    run: &SuiteRun,
+    subject: &dyn Subject,
+    mut on_block: Option<&mut OnBlock>,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Option<SuiteResult>, EvalError> {
     check_items(run)?;
     let metrics: Vec<Metric> = run.scorers.iter().map(|scorer| Metric::of(scorer.as_ref())).collect();
     let provenance = Provenance::of(run, subject);
-    if let Some((records, cost)) = recall(run.log, &provenance) {
+    if let Some((records, cost)) = recall(run.log, &provenance, on_block.is_some()) {
         let failed = records.iter().filter(|record| record.finish == ERROR).count();
         if failed == 0 || !journal_file(run.log).exists() {
             let measurements = measure(run.name, &run.suite.reducers, &records, &metrics);
@@ -115,12 +145,22 @@ pub fn run_suite(
     found.notes.iter().for_each(|note| progress.warn(note));
     let mut desk = Desk::new(run, journal, found.lines, progress);
     desk.progress.begin(&format!("{}: measuring {}", run.label, run.name), Total::Items(run.rows.len()));
-    let outcome = desk.all(subject, stop);
+    let outcome = desk.blocks(subject, &mut on_block, stop);
     desk.progress.end();
     let Some((completed, records)) = outcome.or_else(|error| desk.close().and(Err(error)))? else {
         desk.close()?;
         return Ok(None);
     };
+    let left_out = run.rows.len() - completed.len() / run.suite.repeats.max(1);
+    if left_out > 0 {
+        desk.progress.warn(&format!(
+            "{}: {}: every gate is decided after {} of {} items; the others were not sampled",
+            run.label,
+            run.name,
+            run.rows.len() - left_out,
+            run.rows.len()
+        ));
+    }
     let cost = Cost {
         wall_seconds: desk.seconds(),
         peak_memory_bytes: peak_memory_bytes(),
@@ -139,13 +179,14 @@ pub fn run_suite(
         samples: completed.len(),
         from_log: 0,
         from_journal: desk.from_journal,
-        asked: completed.len() - desk.from_journal,
+        asked: completed.len().saturating_sub(desk.from_journal),
         failed: count(ERROR),
         not_sampled: count(NOT_SAMPLED),
         tokens_unknown: completed.iter().filter(|c| c.reason.is_none() && c.tokens.is_none()).count(),
     };
     write_log_with(run.log, &LogHead::of_run(run, &provenance, cost.wall_seconds), &records)?;
-    remember(run.log, &provenance, &cost, &fingerprints)?;
+    let ended_after = (left_out > 0).then_some(records.len());
+    remember(run.log, &provenance, &cost, &fingerprints, ended_after)?;
     if tally.failed == 0 {
         desk.journal.remove()?;
     }
@@ -232,16 +273,46 @@ impl<'a> Desk<'a> {
         self.before + self.begun.elapsed().as_secs_f64()
     }
 
-    /// Has everything completed that is missing, and everything scored.
-    fn all(&mut self, subject: &dyn Subject, stop: &AtomicBool) -> Result<Outcome, EvalError> {
-        let run = self.run;
-        let missing = |(at, places): (usize, &[Option<Completed>])| {
-            let repeats: Vec<usize> = places.iter().enumerate().filter(|(_, p)| p.is_none()).map(|(r, _)| r).collect();
-            (!repeats.is_empty()).then(|| (at, Asked { row: &run.rows[at], repeats }))
+    /// Has the items completed and scored: all at once, or block by block until `on_block` says that it is enough. Completions and
+    /// records come in the order of the rows.
+    fn blocks(
+        &mut self,
+        subject: &dyn Subject,
+        on_block: &mut Option<&mut OnBlock>,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, EvalError> {
+        let repeats = self.run.suite.repeats.max(1);
+        let Some(on_block) = on_block else {
+            let all: Vec<usize> = (0..self.run.rows.len()).collect();
+            return self.block(&all, subject, stop);
         };
+        let order = sampling_order(self.run.name, self.run.rows.iter().map(|row| row.id.as_str()));
+        let (mut completed, mut records) = (Vec::new(), Vec::new());
+        for block in order.chunks(BLOCK) {
+            let Some((more, judged)) = self.block(block, subject, stop)? else { return Ok(None) };
+            completed.extend(more);
+            records.extend(judged);
+            if on_block(&records).is_break() {
+                break;
+            }
+        }
+        let mut taken: Vec<usize> = (0..completed.len() / repeats).collect();
+        taken.sort_unstable_by_key(|at| order[*at]);
+        let places: Vec<usize> = taken.into_iter().flat_map(|at| at * repeats..(at + 1) * repeats).collect();
+        let completed = places.iter().map(|at| completed[*at].clone()).collect();
+        Ok(Some((completed, places.iter().map(|at| records[*at].clone()).collect())))
+    }
+
+    /// Has everything completed that is missing of some rows, and all of these scored.
+    fn block(&mut self, rows: &[usize], subject: &dyn Subject, stop: &AtomicBool) -> Result<Outcome, EvalError> {
+        let run = self.run;
         let repeats = run.suite.repeats.max(1);
-        let (items, asked): (Vec<usize>, Vec<Asked>) =
-            self.places.chunks(repeats).enumerate().filter_map(missing).unzip();
+        let missing = |at: &usize| {
+            let places = &self.places[at * repeats..(at + 1) * repeats];
+            let repeats: Vec<usize> = places.iter().enumerate().filter(|(_, p)| p.is_none()).map(|(r, _)| r).collect();
+            (!repeats.is_empty()).then(|| (*at, Asked { row: &run.rows[*at], repeats }))
+        };
+        let (items, asked): (Vec<usize>, Vec<Asked>) = rows.iter().filter_map(missing).unzip();
         self.items = items;
         if !asked.is_empty() {
             let work = Work { suite: run.name, sampling: &run.suite.sampling, seed: run.seed, items: &asked };
@@ -253,15 +324,23 @@ impl<'a> Desk<'a> {
             let reason = format!("{}: the model gave no completion", run.rows[at / repeats].place());
             Completed::none(ERROR, None, reason)
         };
-        let taken = std::mem::take(&mut self.places).into_iter().enumerate();
-        let completed: Vec<Completed> = taken.map(|(at, place)| place.unwrap_or_else(|| never(at))).collect();
+        let places = rows.iter().flat_map(|at| at * repeats..(at + 1) * repeats);
+        let completed: Vec<Completed> = places.map(|at| self.places[at].clone().unwrap_or_else(|| never(at))).collect();
         let total = completed.len();
         let mut judged = |done: usize| {
             if total > done {
                 self.progress.advance(1.0, &format!("{done} of {total} judged"));
             }
         };
-        Ok(score(run, &completed, &mut judged, stop)?.map(|records| (completed, records)))
+        // A part of the rows is scored as a suite of its own.
+        let part: Vec<Row>;
+        let run = if rows.len() == run.rows.len() && rows.is_sorted() {
+            *run
+        } else {
+            part = rows.iter().map(|at| run.rows[*at].clone()).collect();
+            SuiteRun { rows: &part, ..*run }
+        };
+        Ok(score(&run, &completed, &mut judged, stop)?.map(|records| (completed, records)))
     }
 
     /// Leaves no journal behind in which nothing stands.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,8 @@ use serde_json::json;
 use temper_data::Row;
 use temper_engine::{Model, ModelConfig};
 use temper_eval::{
-    Engine, EvalError, GateCase, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge_all, read_log,
-    run_suite,
+    BLOCK, Engine, EvalError, GateCase, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge_all, read_log,
+    run_suite, run_suite_until,
 };
 use temper_recipe::{Gate, GateCorrection, Lab, Reference, Sampling, Suite};
 use temper_score::{Better, Score, Scorer};
@@ -168,6 +169,38 @@ fn an_item_does_not_depend_on_the_others() {
     let all = run(&base, &items, 7, &folder.path().join("all.eval"), &mut Seen::default()).unwrap().unwrap();
     let one = run(&base, &items[4..5], 7, &folder.path().join("one.jsonl"), &mut Seen::default()).unwrap().unwrap();
     assert_eq!(one.records, all.records[8..10]);
+}
+
+#[test]
+fn a_clear_case_ends_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("early.eval");
+    let (base, items) = (model(1), rows(150));
+    let (suite, scorers) = (suite(), scorers());
+    let run_until = |blocks: usize| {
+        let run = SuiteRun { name: "s", suite: &suite, rows: &items, scorers: &scorers, seed: 7, label: "base", log: &log };
+        let mut seen = Vec::new();
+        let mut on_block = |records: &[ItemRecord]| {
+            seen.push(records.len());
+            if seen.len() == blocks { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let engine = Engine { model: &base, tokenizer: &tokenizer() };
+        let stop = AtomicBool::new(false);
+        let result = run_suite_until(&run, &engine, &mut on_block, &mut Seen::default(), &stop).unwrap().unwrap();
+        (result, seen)
+    };
+    let (early, looks) = run_until(2);
+    assert_eq!((early.records.len(), looks), (2 * 2 * BLOCK, vec![2 * BLOCK, 4 * BLOCK]));
+    assert_eq!(early.measurements[1].n, 2 * BLOCK);
+    // The items are those of the order of sampling, in the order of the rows, each as in a whole evaluation.
+    let whole = run(&base, &items, 7, &folder.path().join("whole.eval"), &mut Seen::default()).unwrap().unwrap();
+    let kept: Vec<&ItemRecord> = whole.records.iter().filter(|record| early.records.contains(record)).collect();
+    assert_eq!(kept, early.records.iter().collect::<Vec<_>>());
+    // It is read again where an early end is meant, and completed where it is not.
+    let (again, looks) = run_until(2);
+    assert_eq!((again.tally.from_log, looks.len()), (4 * BLOCK, 0));
+    let completed = run(&base, &items, 7, &log, &mut Seen::default()).unwrap().unwrap();
+    assert_eq!((completed.tally.from_log, completed.records), (0, whole.records));
 }
 
 #[test]

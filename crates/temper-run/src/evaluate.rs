@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use temper_engine::Model;
-use temper_eval::{Engine, ItemRecord, Measurement, SuiteRun};
+use temper_eval::{Engine, ItemRecord, Measurement, OnBlock, SuiteRun};
 use temper_text::Tokenizer;
 use temper_train::{Cost, Progress};
 
@@ -36,16 +36,20 @@ pub fn read_log(dir: &RunDir, suite: &str, checkpoint: &str) -> Result<Vec<ItemR
     Ok(temper_eval::read_log(&dir.join(log_path(suite, checkpoint)))?)
 }
 
+/// What may end a suite's sampling early, by the suite's name; `None` where nothing may.
+pub type Until<'a> = dyn Fn(&'a str) -> Option<Box<OnBlock<'a>>> + 'a;
+
 /// Measures a checkpoint on all suites. A suite whose log is complete is not sampled again. `None` when interrupted.
 #[allow(clippy::too_many_arguments)]
-pub fn evaluate(
+pub fn evaluate<'a>(
     dir: &RunDir,
-    prepared: &Prepared,
+    prepared: &'a Prepared,
     seed: u64,
     show: usize,
     checkpoint: &str,
     model: &Model,
     tokenizer: &Tokenizer,
+    until: &Until<'a>,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Option<Evaluated>, RunError> {
@@ -63,9 +67,12 @@ pub fn evaluate(
             label: checkpoint,
             log: &file,
         };
-        let Some(mut result) = temper_eval::run_suite(&run, &Engine { model, tokenizer }, progress, stop)? else {
-            return Ok(None);
+        let engine = Engine { model, tokenizer };
+        let result = match until(name) {
+            Some(mut on_block) => temper_eval::run_suite_until(&run, &engine, &mut *on_block, progress, stop)?,
+            None => temper_eval::run_suite(&run, &engine, progress, stop)?,
         };
+        let Some(mut result) = result else { return Ok(None) };
         temper_eval::correct(&mut result.measurements, &result.records, &suite.scorers, &prepared.calibrations);
         evaluated.samples.extend(shown(name, &result.records, show));
         evaluated.measurements.extend(result.measurements);

@@ -3,7 +3,7 @@
 //! After every stage `summary.json` says how far the run has come; a resumed run skips what is written there and goes on
 //! with the first stage that is not, from that stage's own saved state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use std::time::Instant;
 use serde_json::json;
 use temper_data::Row;
 use temper_engine::{Model, Precision};
-use temper_eval::{Action, GateVerdict, PairedComparison};
-use temper_recipe::{DataSource, EvaluateWhen, Gate, Init, Recipe, Reject, Stage, StageData};
+use temper_eval::{Action, GateVerdict, OnBlock, PairedComparison};
+use temper_recipe::{DataSource, EvaluateWhen, Gate, GateSlice, Init, Recipe, Reject, Stage, StageData};
 use temper_score::Scorer;
 use temper_text::Tokenizer;
 use temper_train::{Cost, Progress, Resources, StageContext, StageOutcome, StageStatus};
 
 use crate::directory::RunDir;
 use crate::error::RunError;
-use crate::evaluate::{self, Evaluated};
-use crate::gates::{Checkpoints, Logs, judge_gates};
+use crate::evaluate::{self, Evaluated, Until};
+use crate::gates::{Checkpoints, Logs, early_stop, judge_gates};
 use crate::ledger::Ledger;
 use crate::models::{self, Loaded, Resolve};
 use crate::prepare::{Encoded, Prepared, prepare};
@@ -288,7 +288,7 @@ impl Run<'_> {
     fn all(&mut self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         if self.summary.base.measurements.is_empty() {
             let model = self.base.take()?;
-            let Some(done) = self.evaluate(BASE, &model, progress, stop)? else { return Ok(Ending::Interrupted) };
+            let Some(done) = self.evaluate(BASE, &model, &|_| None, progress, stop)? else { return Ok(Ending::Interrupted) };
             self.base.model = Some(model);
             let mut base = stage_summary(BASE, BASE, self.base.digest.clone());
             self.record_evaluation(&mut base, done);
@@ -372,12 +372,19 @@ impl Run<'_> {
                 let last = arm.stages.iter().rposition(Stage::trains) == Some(number);
                 if last || self.recipe.evaluate == EvaluateWhen::EachStage {
                     let label = format!("{name}-{folder}");
-                    let Some(evaluated) = self.evaluate(&label, &model, progress, stop)? else {
+                    let (before, base) = (self.logs(&parent.measured)?, self.logs(BASE)?);
+                    let gates = self.applying(&name, stage);
+                    let tests = gates.iter().map(|gate| self.tests(gate)).sum();
+                    let until = |suite| {
+                        let on_block =
+                            early_stop(suite, &gates, tests, |gate| self.judged_by(gate), Some(&before), Some(&base))?;
+                        Some(Box::new(on_block) as Box<OnBlock>)
+                    };
+                    let Some(evaluated) = self.evaluate(&label, &model, &until, progress, stop)? else {
                         return Ok(Ending::Interrupted);
                     };
+                    let now = self.logs(&label)?;
                     self.record_evaluation(&mut done, evaluated);
-                    let (now, before) = (self.logs(&label)?, self.logs(&parent.measured)?);
-                    let base = self.logs(BASE)?;
                     let logs = Checkpoints { now: &now, parent: Some(&before), base: Some(&base) };
                     done.gates = self.gates(&name, stage, logs);
                     done.changes = self.changes(&before, &now);
@@ -493,15 +500,16 @@ impl Run<'_> {
         rows
     }
 
-    fn evaluate(
-        &self,
+    fn evaluate<'a>(
+        &'a self,
         label: &str,
         model: &Model,
+        until: &Until<'a>,
         progress: &mut dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Option<Evaluated>, RunError> {
         let (seed, show) = (self.recipe.seed, self.recipe.show_samples);
-        evaluate::evaluate(self.dir, &self.prepared, seed, show, label, model, &self.base.tokenizer, progress, stop)
+        evaluate::evaluate(self.dir, &self.prepared, seed, show, label, model, &self.base.tokenizer, until, progress, stop)
     }
 
     fn record_evaluation(&self, stage: &mut StageSummary, evaluated: Evaluated) {
@@ -513,12 +521,29 @@ impl Run<'_> {
 
     /// The gates that apply to a stage, judged together on its item logs and those of its parent and the base model.
     fn gates(&self, arm: &str, stage: &Stage, logs: Checkpoints) -> Vec<GateVerdict> {
-        let gates: Vec<&Gate> = self.recipe.gates.iter().filter(|gate| gate.applies_to(arm, stage)).collect();
-        let scorer = |gate: &Gate| {
-            let suite = self.prepared.suites.get(&gate.suite)?;
-            suite.scorers.iter().find(|scorer| scorer.name() == gate.metric).cloned()
+        let gates = self.applying(arm, stage);
+        judge_gates(&gates, self.recipe.gate_correction, |gate| self.judged_by(gate), &self.prepared.calibrations, logs)
+    }
+
+    fn applying(&self, arm: &str, stage: &Stage) -> Vec<&Gate> {
+        self.recipe.gates.iter().filter(|gate| gate.applies_to(arm, stage)).collect()
+    }
+
+    /// The scorer behind a gate's metric.
+    fn judged_by(&self, gate: &Gate) -> Option<Arc<dyn Scorer>> {
+        let suite = self.prepared.suites.get(&gate.suite)?;
+        suite.scorers.iter().find(|scorer| scorer.name() == gate.metric).cloned()
+    }
+
+    /// How many tests a gate makes: one, or one for every value of its slice.
+    fn tests(&self, gate: &Gate) -> usize {
+        let (Some(GateSlice::Every(name)), Some(suite)) = (&gate.slice, self.prepared.suites.get(&gate.suite)) else {
+            return 1;
         };
-        judge_gates(&gates, self.recipe.gate_correction, scorer, &self.prepared.calibrations, logs)
+        let field = suite.suite.slices.get(name);
+        let values: BTreeSet<String> =
+            suite.rows.iter().filter_map(|row| Some(row.fields.get(field?)?.to_string())).collect();
+        values.len().max(1)
     }
 
     /// The item records of every suite on a checkpoint.
