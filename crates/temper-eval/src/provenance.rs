@@ -100,7 +100,8 @@ pub(crate) fn recall(log: &Path, provenance: &Provenance, may_end_early: bool) -
         return None;
     }
     let records = read_log(log).ok()?;
-    let whole = records.len() == provenance.origin.samples || (may_end_early && note.ended_after == Some(records.len()));
+    let whole =
+        records.len() == provenance.origin.samples || (may_end_early && note.ended_after == Some(records.len()));
     whole.then_some((records, note.cost))
 }
 
@@ -114,7 +115,8 @@ pub(crate) fn remember(
 ) -> Result<(), EvalError> {
     let file = note_file(log);
     let log = file_digest(log).unwrap_or_default();
-    let note = Note { provenance: provenance.clone(), cost: *cost, fingerprints: fingerprints.clone(), ended_after, log };
+    let note =
+        Note { provenance: provenance.clone(), cost: *cost, fingerprints: fingerprints.clone(), ended_after, log };
     let mut bytes = serde_json::to_vec_pretty(&note).map_err(|error| EvalError::Io {
         file: file.clone(),
         action: "write",

@@ -127,8 +127,14 @@ mod tests {
         let metric = |better| Metric { name: "m".into(), title: "M".into(), better, range: Some((0.0, 1.0)) };
         let before = [log("r", reasoning.0), log("h", unsafe_share.0)].concat();
         let now = [log("r", reasoning.1), log("h", unsafe_share.1)].concat();
-        let mut measured = measure("r", &[temper_recipe::Reducer::Mean], &log("r", reasoning.1), &[metric(Better::Higher)]);
-        measured.extend(measure("h", &[temper_recipe::Reducer::Mean], &log("h", unsafe_share.1), &[metric(Better::Lower)]));
+        let mut measured =
+            measure("r", &[temper_recipe::Reducer::Mean], &log("r", reasoning.1), &[metric(Better::Higher)]);
+        measured.extend(measure(
+            "h",
+            &[temper_recipe::Reducer::Mean],
+            &log("h", unsafe_share.1),
+            &[metric(Better::Lower)],
+        ));
         safety_tax(&axes, &compare(&before, &now), &measured)
     }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use temper_data::Row;
 use temper_engine::{Model, ModelConfig};
 use temper_eval::{
-    BLOCK, Engine, EvalError, GateCase, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge_all, read_log,
-    run_suite, run_suite_until,
+    BLOCK, Engine, EvalError, GateCase, ItemRecord, LENGTH, NOT_SAMPLED, SuiteResult, SuiteRun, compare, judge_all,
+    read_log, run_suite, run_suite_until,
 };
 use temper_recipe::{Gate, GateCorrection, Lab, Reference, Sampling, Suite};
 use temper_score::{Better, Score, Scorer};
@@ -178,7 +178,8 @@ fn a_clear_case_ends_early() {
     let (base, items) = (model(1), rows(150));
     let (suite, scorers) = (suite(), scorers());
     let run_until = |blocks: usize| {
-        let run = SuiteRun { name: "s", suite: &suite, rows: &items, scorers: &scorers, seed: 7, label: "base", log: &log };
+        let run =
+            SuiteRun { name: "s", suite: &suite, rows: &items, scorers: &scorers, seed: 7, label: "base", log: &log };
         let mut seen = Vec::new();
         let mut on_block = |records: &[ItemRecord]| {
             seen.push(records.len());

@@ -288,7 +288,9 @@ impl Run<'_> {
     fn all(&mut self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Ending, RunError> {
         if self.summary.base.measurements.is_empty() {
             let model = self.base.take()?;
-            let Some(done) = self.evaluate(BASE, &model, &|_| None, progress, stop)? else { return Ok(Ending::Interrupted) };
+            let Some(done) = self.evaluate(BASE, &model, &|_| None, progress, stop)? else {
+                return Ok(Ending::Interrupted);
+            };
             self.base.model = Some(model);
             let mut base = stage_summary(BASE, BASE, self.base.digest.clone());
             self.record_evaluation(&mut base, done);
@@ -509,7 +511,18 @@ impl Run<'_> {
         stop: &AtomicBool,
     ) -> Result<Option<Evaluated>, RunError> {
         let (seed, show) = (self.recipe.seed, self.recipe.show_samples);
-        evaluate::evaluate(self.dir, &self.prepared, seed, show, label, model, &self.base.tokenizer, until, progress, stop)
+        evaluate::evaluate(
+            self.dir,
+            &self.prepared,
+            seed,
+            show,
+            label,
+            model,
+            &self.base.tokenizer,
+            until,
+            progress,
+            stop,
+        )
     }
 
     fn record_evaluation(&self, stage: &mut StageSummary, evaluated: Evaluated) {

@@ -7,7 +7,7 @@ use temper_data::Row;
 use temper_recipe::{Lab, ScorerSpec};
 use temper_text::Prompt;
 
-use crate::{Sample, Score, Scorer, build};
+use crate::{Sample, Score, ScoreCache, Scorer, build_with};
 
 pub(crate) fn row(fields: Value) -> Row {
     Row {
@@ -22,7 +22,8 @@ pub(crate) fn row(fields: Value) -> Row {
 
 pub(crate) fn scorer(kind: &str, params: Value) -> Arc<dyn Scorer> {
     let spec = ScorerSpec { r#type: kind.to_owned(), params: params.as_object().unwrap().clone() };
-    build(kind, &[(kind.to_owned(), spec)].into_iter().collect(), &Lab::default()).unwrap()
+    let named = [(kind.to_owned(), spec)].into_iter().collect();
+    build_with(kind, &named, &Lab::default(), &ScoreCache::none()).unwrap()
 }
 
 pub(crate) fn score(scorer: &Arc<dyn Scorer>, row: &Row, text: &str) -> Score {

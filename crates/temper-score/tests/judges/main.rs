@@ -14,13 +14,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use temper_data::Row;
 use temper_recipe::{Lab, ScorerSpec};
-use temper_score::{Judged, Sample, Scorer};
+use temper_score::{Judged, Sample, ScoreCache, Scorer};
 use temper_text::Prompt;
 
 fn try_scorer(kind: &str, params: Value) -> Result<Arc<dyn Scorer>, String> {
     let spec = ScorerSpec { r#type: kind.to_owned(), params: params.as_object().unwrap().clone() };
-    temper_score::build("judge", &[("judge".to_owned(), spec)].into_iter().collect(), &Lab::default())
-        .map_err(|error| error.to_string())
+    let named = [("judge".to_owned(), spec)].into_iter().collect();
+    temper_score::build_with("judge", &named, &Lab::default(), &ScoreCache::none()).map_err(|error| error.to_string())
 }
 
 fn scorer(kind: &str, params: Value) -> Arc<dyn Scorer> {
