@@ -2,12 +2,13 @@
 
 use super::expr::{Answer, Expr, Sign};
 use super::lex::{Commas, Piece, lex};
+use super::measures::Measure;
 use super::numeric::{coordinate, differ, value};
 use super::rational::Rational;
 use super::read::{Reading, readings};
 use super::sets::{reals, same as same_reals};
 use super::symbolic::{Budget, Quotient, canonical, difference};
-use super::{fold, towers, words};
+use super::{fold, towers, units, words};
 
 /// How much work one comparison of two expressions may take.
 const WORK: usize = 60_000;
@@ -57,7 +58,11 @@ pub fn equal(reference: &str, predicted: &str) -> Option<bool> {
             if matches!((gold.unit, given.unit), (Some(a), Some(b)) if a != b) {
                 continue;
             }
-            match same(&gold.answer, &given.answer, 0) {
+            let result = match (&gold.measure, &given.measure) {
+                (Some(a), Some(b)) if a != b => converted(gold, given, (a, b)),
+                _ => same(&gold.answer, &given.answer, 0),
+            };
+            match result {
                 Some(true) => return Some(true),
                 Some(false) => {}
                 None => all = None,
@@ -85,12 +90,33 @@ fn answers(text: &str, plain: &str) -> Vec<Reading> {
         let low = Expr::Negative(Box::new(Expr::Infinity));
         Some(Answer::Interval(low, false, Expr::Infinity, false))
     } else {
-        None
+        counted(plain)
     };
     match named {
-        Some(answer) => vec![Reading { answer, unit: None }],
+        Some(answer) => vec![Reading { answer, unit: None, measure: None }],
         None => readings(text),
     }
+}
+
+/// A number in words, alone or with one word of what is counted.
+fn counted(plain: &str) -> Option<Answer> {
+    let number = |text: &str| units::english(text).map(|value| Answer::Scalar(Expr::integer(value)));
+    number(plain).or_else(|| {
+        let (head, last) = plain.rsplit_once(' ')?;
+        (last.len() > 2 && units::unit(last) && units::magnitude(last).is_none()).then(|| number(head))?
+    })
+}
+
+/// Two readings with units of measurement that differ: of one kind they are converted; of two kinds only the numbers refute.
+fn converted(gold: &Reading, given: &Reading, units: (&Measure, &Measure)) -> Option<bool> {
+    let (a, b) = units;
+    if let (Answer::Scalar(x), Answer::Scalar(y)) = (&gold.answer, &given.answer)
+        && a.dimensions == b.dimensions
+    {
+        let scaled = |expr: &Expr, factor: Rational| Expr::Product(vec![expr.clone(), Expr::Number(factor, false)]);
+        return scalars(&scaled(x, a.factor), &scaled(y, b.factor));
+    }
+    if same(&gold.answer, &given.answer, 0) == Some(false) { Some(false) } else { None }
 }
 
 /// The text without white space around it.
@@ -139,7 +165,8 @@ fn unread(gold: &[Reading], predicted: &str) -> Option<bool> {
         })
         .collect();
     let formula = tokens.iter().any(|token| match &token.piece {
-        Piece::Command(_) | Piece::Begin(_) | Piece::Text(_) => true,
+        Piece::Command(_) | Piece::Begin(_) => true,
+        Piece::Text(text) => text.chars().any(|c| c.is_ascii_digit() || c == '\\'),
         Piece::Symbol(c) => "^_=<>|+*/".contains(*c),
         _ => false,
     });
@@ -243,8 +270,26 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
         (Answer::Set(a) | Answer::List(a), b) if a.len() == 1 && single(b) => same(&a[0], b, deeper),
         (a, Answer::Set(b) | Answer::List(b)) if b.len() == 1 && single(a) => same(a, &b[0], deeper),
         (Answer::Set(a) | Answer::List(a), Answer::Set(b) | Answer::List(b)) => {
-            any([unordered(a, b, deeper), unions(gold, given)])
+            let unordered = match (assigned(a), assigned(b)) {
+                // Of `x = 1, y = 2` and bare numbers the order of the names is the order of the numbers, if any.
+                (Some(values), None) | (None, Some(values)) => {
+                    let bare = if assigned(a).is_some() { b } else { a };
+                    match (ordered(&values, bare, deeper), unordered(&values, bare, deeper)) {
+                        (Some(true), _) => Some(true),
+                        (_, Some(false)) => Some(false),
+                        _ => None,
+                    }
+                }
+                _ => unordered(a, b, deeper),
+            };
+            if [a, b].iter().any(|parts| parts.iter().any(ranges)) {
+                any([unordered, unions(gold, given)])
+            } else {
+                unordered
+            }
         }
+        (Answer::Tuple(a), Answer::List(b)) if assigned(b).is_some() => ordered(a, &assigned(b)?, deeper),
+        (Answer::List(a), Answer::Tuple(b)) if assigned(a).is_some() => ordered(&assigned(a)?, b, deeper),
         (Answer::Tuple(a), Answer::Tuple(b) | Answer::List(b)) | (Answer::List(a), Answer::Tuple(b)) => {
             ordered(a, b, deeper)
         }
@@ -279,6 +324,33 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
         ) => unions(gold, given),
         _ => Some(false),
     }
+}
+
+/// Whether an answer may be a set of reals that is no single point.
+fn ranges(answer: &Answer) -> bool {
+    match answer {
+        Answer::Interval(..) | Answer::Union(_) => true,
+        Answer::Relation(_, signs) => !equations(signs),
+        Answer::Set(parts) | Answer::List(parts) => parts.iter().any(ranges),
+        _ => false,
+    }
+}
+
+/// The values of a list that assigns one to each of several names, in the order of the names.
+fn assigned(parts: &[Answer]) -> Option<Vec<Answer>> {
+    let mut values: Vec<(&str, Answer)> = parts
+        .iter()
+        .map(|part| match part {
+            Answer::Relation(sides, signs) if equations(signs) => match (sides.first()?, sides.last()?) {
+                (Expr::Variable(name), value) => Some((name.as_str(), Answer::Scalar(value.clone()))),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    values.sort_by_key(|(name, _)| *name);
+    let distinct = values.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    (distinct && values.len() > 1).then(|| values.into_iter().map(|(_, value)| value).collect())
 }
 
 fn single(answer: &Answer) -> bool {
