@@ -155,7 +155,7 @@ fn as_words(reference: &str, predicted: &str, gold: &str, given: &str) -> Option
 fn unread(gold: &[Reading], predicted: &str) -> Option<bool> {
     let folded = fold::fold(predicted);
     let short = folded.len() <= super::read::LONGEST;
-    let Some(tokens) = lex(&folded, Commas::Groups).filter(|_| short) else { return None };
+    let tokens = lex(&folded, Commas::Groups).filter(|_| short)?;
     let single = gold.iter().any(|reading| matches!(reading.answer, Answer::Scalar(_) | Answer::Percent(_)));
     let numbers: Vec<Expr> = tokens
         .iter()
@@ -210,6 +210,14 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     }
 }
 
+fn all(results: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut whole = Some(true);
+    for result in results {
+        whole = both(whole, result);
+    }
+    whole
+}
+
 fn any(results: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(false);
     for result in results {
@@ -256,7 +264,7 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
                 return Some(false);
             }
             let pairs = a.iter().flatten().zip(b.iter().flatten());
-            pairs.fold(Some(true), |all, (a, b)| both(all, scalars(a, b)))
+            all(pairs.map(|(a, b)| scalars(a, b)))
         }
         (Answer::Matrix(rows), Answer::Tuple(parts) | Answer::List(parts))
         | (Answer::Tuple(parts) | Answer::List(parts), Answer::Matrix(rows)) => {
@@ -369,7 +377,7 @@ fn ordered(a: &[Answer], b: &[Answer], depth: usize) -> Option<bool> {
     if a.len() != b.len() {
         return Some(false);
     }
-    a.iter().zip(b).fold(Some(true), |all, (a, b)| both(all, same(a, b, depth)))
+    all(a.iter().zip(b).map(|(a, b)| same(a, b, depth)))
 }
 
 /// Whether two lists hold the same elements, an element written twice counted once.
@@ -380,7 +388,7 @@ fn unordered(a: &[Answer], b: &[Answer], depth: usize) -> Option<bool> {
     let table: Vec<Vec<Option<bool>>> = a.iter().map(|x| b.iter().map(|y| same(x, y, depth)).collect()).collect();
     let rows = table.iter().map(|row| any(row.iter().copied()));
     let columns = (0..b.len()).map(|at| any(table.iter().map(|row| row[at])));
-    rows.chain(columns).fold(Some(true), both)
+    all(rows.chain(columns))
 }
 
 /// Relations: the same sides up to a factor, in either direction.
@@ -428,11 +436,8 @@ fn relations(gold: &[Expr], signs: &[Sign], given: &[Expr], other: &[Sign]) -> O
         return Some(false);
     }
     if a.len() == b.len() {
-        let direct = a.iter().zip(&b).fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
-        let reversed = a
-            .iter()
-            .zip(b.iter().rev())
-            .fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
+        let direct = all(a.iter().zip(&b).map(|((a, s), (b, t))| proportional(a, *s, b, *t)));
+        let reversed = all(a.iter().zip(b.iter().rev()).map(|((a, s), (b, t))| proportional(a, *s, b, *t)));
         match any([direct, reversed]) {
             Some(true) => return Some(true),
             Some(false) => return both_sets().or(Some(false)),
@@ -489,7 +494,37 @@ fn proportional(a: &Expr, sign: Sign, b: &Expr, other: Sign) -> Option<bool> {
                 .keys()
                 .all(|monomial| monomial.len() <= 1 && monomial.values().all(|exponent| *exponent == Rational::ONE))
     };
-    if linear(&x) && linear(&y) { Some(false) } else { None }
+    if linear(&x) && linear(&y) || sign == Sign::Equal && (apart(a, b) || apart(b, a)) { Some(false) } else { None }
+}
+
+/// Whether a point is found at which `a` is zero and `b` is clearly not, so that the equations `a = 0` and `b = 0` differ.
+fn apart(a: &Expr, b: &Expr) -> bool {
+    let Some(free) = a.variables().into_iter().next() else { return false };
+    (0..4u32).any(|round| {
+        let at =
+            |expr: &Expr, x: f64| value(expr, &|name: &str| if name == free { x } else { coordinate(name, round) });
+        let real = |x: f64| Some(at(a, x)).filter(|value| value.finite() && value.im == 0.0).map(|value| value.re);
+        // Steps that hit no round number, so that a zero lies between two of them.
+        let steps = (-60..60).map(|step| (f64::from(step) * 0.317, f64::from(step + 1) * 0.317));
+        steps.into_iter().any(|(mut low, mut high)| {
+            let (Some(start), Some(end)) = (real(low), real(high)) else { return false };
+            if start * end >= 0.0 {
+                return false;
+            }
+            for _ in 0..60 {
+                let middle = 0.5 * (low + high);
+                match real(middle) {
+                    Some(value) if value * start > 0.0 => low = middle,
+                    Some(_) => high = middle,
+                    None => return false,
+                }
+            }
+            // A pole changes its sign too, but is no zero.
+            let zero = real(low).is_some_and(|value| value.abs() < 1e-9 * start.abs().max(end.abs()));
+            let (there, beside) = (at(b, low), at(b, low + 0.317));
+            zero && there.finite() && there.size() > 1e-6 * beside.size().max(1.0)
+        })
+    })
 }
 
 /// Whether two scalar expressions are equal: proven by the canonical form, refuted by their values.

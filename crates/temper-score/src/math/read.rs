@@ -315,11 +315,8 @@ impl Reader {
         if tail.letter.is_some() && self.keep {
             return whole();
         }
-        let bare = expression(&tokens[..tail.from]).or_else(|| {
-            // `3 dollars and 5 cents` and the like are no single number.
-            None
-        });
-        let Some(value) = bare else { return whole() };
+        // `3 dollars and 5 cents` and the like are no single number.
+        let Some(value) = expression(&tokens[..tail.from]) else { return whole() };
         if tail.letter.is_some() {
             self.unit = tail.letter;
         }

@@ -128,6 +128,11 @@ fn texts_lists_and_formulas() {
     same("x = 1, y = 2", "1, 2");
     different("(1, 2), (3, 4)", "(1, 2), (4, 3)");
     different("1, -3", "1, 3");
+    different("x^2 + y^2 = 25", "x^2 + y^2 = 5");
+    different("x^2 = 4", "x^3 = 8");
+    assert_ne!(equal("x^2 = 4", "x^4 = 16"), Some(false), "the same real solutions");
+    assert_ne!(equal("y = x", "y^3 = x^3"), Some(false), "the same real solutions");
+    assert_eq!(equal("x^2 + y^2 = -1", "x^2 + y^2 = -2"), None, "no real solution either");
     assert_eq!(equal("x = 1, y = 2", "2, 1"), None, "which is which?");
     assert_eq!(equal("5 \\text{ m}", "5 \\text{ s}"), None, "units of other things");
     different("(1, 2)", "(1, 2, 3)");
