@@ -429,7 +429,7 @@ impl Tail {
                     let degree = matches!(power, [Token { piece: Piece::Command(name), .. }] if name == "circ");
                     let number = matches!(power, [Token { piece: Piece::Number(..), .. }])
                         || matches!(power, [minus, Token { piece: Piece::Number(..), .. }] if minus.is('-'));
-                    if !degree && !(number && unit_before(&tokens[start - 2])) {
+                    if !(degree || number && unit_before(&tokens[start - 2])) {
                         break;
                     }
                     tail.from = start - 1;

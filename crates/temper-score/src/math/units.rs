@@ -81,7 +81,7 @@ const NEVER: &[&str] = &[
 /// Whether a word after a number may be a unit.
 pub(crate) fn unit(word: &str) -> bool {
     SHORT.contains(&word)
-        || word.chars().any(|c| !c.is_ascii())
+        || !word.is_ascii()
         || word.len() >= 3 && !NEVER.contains(&word.to_lowercase().as_str())
         || word == "min"
 }
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(value("两万零五十"), Some((20050.0, false, "")));
         assert_eq!(value("一亿二千万"), Some((120_000_000.0, false, "")));
         assert_eq!(value("二〇二四"), Some((2024.0, false, "")));
-        assert_eq!(value("三点一四"), Some((3.14, false, "")));
+        assert_eq!(value("三点二五"), Some((3.25, false, "")));
         assert_eq!(value("三分之二"), Some((2.0 / 3.0, false, "")));
         assert_eq!(value("百分之五"), Some((5.0, true, "")));
         assert_eq!(value("负七"), Some((-7.0, false, "")));
