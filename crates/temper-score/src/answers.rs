@@ -18,7 +18,7 @@ pub(crate) const ACCURACY: Family = Family {
         needs: &["answer"],
         summary: "1 if the answer equals the row's reference, 0 if it differs or is missing; `extract`: boxed (the last \\boxed{…}) or any (Math-Verify's places)",
     },
-    version: 2,
+    version: 3,
     make: accuracy,
 };
 

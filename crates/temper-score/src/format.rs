@@ -37,6 +37,10 @@ pub fn well_formed(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::well_formed;
+    use crate::Score;
+    use crate::testing::{row, score, scorer};
+    use serde_json::json;
+    use temper_text::thinking::prefill;
 
     #[test]
     fn one_block_then_text() {
@@ -56,5 +60,17 @@ mod tests {
         ] {
             assert!(!well_formed(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn thinking_that_the_prompt_has_opened() {
+        // What the prompt has opened is put before the completion, as whoever samples does.
+        let format = scorer("format", json!({}));
+        let (r, written) = (row(json!({})), "hm\n</think>\n4");
+        for (prompt, value) in [("<|assistant|><think>\n", 1.0), ("<|assistant|>", 0.0)] {
+            assert_eq!(score(&format, &r, &format!("{}{written}", prefill(prompt))), Score::Value(value), "{prompt}");
+        }
+        let twice = format!("{}<think>{written}", prefill("<think>\n"));
+        assert_eq!(score(&format, &r, &twice), Score::Value(0.0), "opened twice");
     }
 }

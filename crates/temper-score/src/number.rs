@@ -19,7 +19,7 @@ pub(crate) const NUMBER: Family = Family {
         needs: &["answer"],
         summary: "1 if the last number of the answer, in any digits and with any separators, equals the reference",
     },
-    version: 1,
+    version: 2,
     make: number,
 };
 

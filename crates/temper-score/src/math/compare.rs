@@ -2,12 +2,13 @@
 
 use super::expr::{Answer, Expr, Sign};
 use super::lex::{Commas, Piece, lex};
+use super::measures::Measure;
 use super::numeric::{coordinate, differ, value};
 use super::rational::Rational;
 use super::read::{Reading, readings};
 use super::sets::{reals, same as same_reals};
 use super::symbolic::{Budget, Quotient, canonical, difference};
-use super::{fold, towers, words};
+use super::{fold, towers, units, words};
 
 /// How much work one comparison of two expressions may take.
 const WORK: usize = 60_000;
@@ -57,7 +58,11 @@ pub fn equal(reference: &str, predicted: &str) -> Option<bool> {
             if matches!((gold.unit, given.unit), (Some(a), Some(b)) if a != b) {
                 continue;
             }
-            match same(&gold.answer, &given.answer, 0) {
+            let result = match (&gold.measure, &given.measure) {
+                (Some(a), Some(b)) if a != b => converted(gold, given, (a, b)),
+                _ => same(&gold.answer, &given.answer, 0),
+            };
+            match result {
                 Some(true) => return Some(true),
                 Some(false) => {}
                 None => all = None,
@@ -85,12 +90,33 @@ fn answers(text: &str, plain: &str) -> Vec<Reading> {
         let low = Expr::Negative(Box::new(Expr::Infinity));
         Some(Answer::Interval(low, false, Expr::Infinity, false))
     } else {
-        None
+        counted(plain)
     };
     match named {
-        Some(answer) => vec![Reading { answer, unit: None }],
+        Some(answer) => vec![Reading { answer, unit: None, measure: None }],
         None => readings(text),
     }
+}
+
+/// A number in words, alone or with one word of what is counted.
+fn counted(plain: &str) -> Option<Answer> {
+    let number = |text: &str| units::english(text).map(|value| Answer::Scalar(Expr::integer(value)));
+    number(plain).or_else(|| {
+        let (head, last) = plain.rsplit_once(' ')?;
+        (last.len() > 2 && units::unit(last) && units::magnitude(last).is_none()).then(|| number(head))?
+    })
+}
+
+/// Two readings with units of measurement that differ: of one kind they are converted; of two kinds only the numbers refute.
+fn converted(gold: &Reading, given: &Reading, units: (&Measure, &Measure)) -> Option<bool> {
+    let (a, b) = units;
+    if let (Answer::Scalar(x), Answer::Scalar(y)) = (&gold.answer, &given.answer)
+        && a.dimensions == b.dimensions
+    {
+        let scaled = |expr: &Expr, factor: Rational| Expr::Product(vec![expr.clone(), Expr::Number(factor, false)]);
+        return scalars(&scaled(x, a.factor), &scaled(y, b.factor));
+    }
+    if same(&gold.answer, &given.answer, 0) == Some(false) { Some(false) } else { None }
 }
 
 /// The text without white space around it.
@@ -129,7 +155,7 @@ fn as_words(reference: &str, predicted: &str, gold: &str, given: &str) -> Option
 fn unread(gold: &[Reading], predicted: &str) -> Option<bool> {
     let folded = fold::fold(predicted);
     let short = folded.len() <= super::read::LONGEST;
-    let Some(tokens) = lex(&folded, Commas::Groups).filter(|_| short) else { return None };
+    let tokens = lex(&folded, Commas::Groups).filter(|_| short)?;
     let single = gold.iter().any(|reading| matches!(reading.answer, Answer::Scalar(_) | Answer::Percent(_)));
     let numbers: Vec<Expr> = tokens
         .iter()
@@ -139,7 +165,8 @@ fn unread(gold: &[Reading], predicted: &str) -> Option<bool> {
         })
         .collect();
     let formula = tokens.iter().any(|token| match &token.piece {
-        Piece::Command(_) | Piece::Begin(_) | Piece::Text(_) => true,
+        Piece::Command(_) | Piece::Begin(_) => true,
+        Piece::Text(text) => text.chars().any(|c| c.is_ascii_digit() || c == '\\'),
         Piece::Symbol(c) => "^_=<>|+*/".contains(*c),
         _ => false,
     });
@@ -181,6 +208,14 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
         (Some(true), Some(true)) => Some(true),
         _ => None,
     }
+}
+
+fn all(results: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut whole = Some(true);
+    for result in results {
+        whole = both(whole, result);
+    }
+    whole
 }
 
 fn any(results: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
@@ -229,7 +264,7 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
                 return Some(false);
             }
             let pairs = a.iter().flatten().zip(b.iter().flatten());
-            pairs.fold(Some(true), |all, (a, b)| both(all, scalars(a, b)))
+            all(pairs.map(|(a, b)| scalars(a, b)))
         }
         (Answer::Matrix(rows), Answer::Tuple(parts) | Answer::List(parts))
         | (Answer::Tuple(parts) | Answer::List(parts), Answer::Matrix(rows)) => {
@@ -243,8 +278,26 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
         (Answer::Set(a) | Answer::List(a), b) if a.len() == 1 && single(b) => same(&a[0], b, deeper),
         (a, Answer::Set(b) | Answer::List(b)) if b.len() == 1 && single(a) => same(a, &b[0], deeper),
         (Answer::Set(a) | Answer::List(a), Answer::Set(b) | Answer::List(b)) => {
-            any([unordered(a, b, deeper), unions(gold, given)])
+            let unordered = match (assigned(a), assigned(b)) {
+                // Of `x = 1, y = 2` and bare numbers the order of the names is the order of the numbers, if any.
+                (Some(values), None) | (None, Some(values)) => {
+                    let bare = if assigned(a).is_some() { b } else { a };
+                    match (ordered(&values, bare, deeper), unordered(&values, bare, deeper)) {
+                        (Some(true), _) => Some(true),
+                        (_, Some(false)) => Some(false),
+                        _ => None,
+                    }
+                }
+                _ => unordered(a, b, deeper),
+            };
+            if [a, b].iter().any(|parts| parts.iter().any(ranges)) {
+                any([unordered, unions(gold, given)])
+            } else {
+                unordered
+            }
         }
+        (Answer::Tuple(a), Answer::List(b)) if assigned(b).is_some() => ordered(a, &assigned(b)?, deeper),
+        (Answer::List(a), Answer::Tuple(b)) if assigned(a).is_some() => ordered(&assigned(a)?, b, deeper),
         (Answer::Tuple(a), Answer::Tuple(b) | Answer::List(b)) | (Answer::List(a), Answer::Tuple(b)) => {
             ordered(a, b, deeper)
         }
@@ -281,6 +334,33 @@ fn same(gold: &Answer, given: &Answer, depth: usize) -> Option<bool> {
     }
 }
 
+/// Whether an answer may be a set of reals that is no single point.
+fn ranges(answer: &Answer) -> bool {
+    match answer {
+        Answer::Interval(..) | Answer::Union(_) => true,
+        Answer::Relation(_, signs) => !equations(signs),
+        Answer::Set(parts) | Answer::List(parts) => parts.iter().any(ranges),
+        _ => false,
+    }
+}
+
+/// The values of a list that assigns one to each of several names, in the order of the names.
+fn assigned(parts: &[Answer]) -> Option<Vec<Answer>> {
+    let mut values: Vec<(&str, Answer)> = parts
+        .iter()
+        .map(|part| match part {
+            Answer::Relation(sides, signs) if equations(signs) => match (sides.first()?, sides.last()?) {
+                (Expr::Variable(name), value) => Some((name.as_str(), Answer::Scalar(value.clone()))),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    values.sort_by_key(|(name, _)| *name);
+    let distinct = values.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    (distinct && values.len() > 1).then(|| values.into_iter().map(|(_, value)| value).collect())
+}
+
 fn single(answer: &Answer) -> bool {
     matches!(answer, Answer::Scalar(_) | Answer::Percent(_) | Answer::Tuple(_) | Answer::Relation(..))
 }
@@ -297,7 +377,7 @@ fn ordered(a: &[Answer], b: &[Answer], depth: usize) -> Option<bool> {
     if a.len() != b.len() {
         return Some(false);
     }
-    a.iter().zip(b).fold(Some(true), |all, (a, b)| both(all, same(a, b, depth)))
+    all(a.iter().zip(b).map(|(a, b)| same(a, b, depth)))
 }
 
 /// Whether two lists hold the same elements, an element written twice counted once.
@@ -308,7 +388,7 @@ fn unordered(a: &[Answer], b: &[Answer], depth: usize) -> Option<bool> {
     let table: Vec<Vec<Option<bool>>> = a.iter().map(|x| b.iter().map(|y| same(x, y, depth)).collect()).collect();
     let rows = table.iter().map(|row| any(row.iter().copied()));
     let columns = (0..b.len()).map(|at| any(table.iter().map(|row| row[at])));
-    rows.chain(columns).fold(Some(true), both)
+    all(rows.chain(columns))
 }
 
 /// Relations: the same sides up to a factor, in either direction.
@@ -356,11 +436,8 @@ fn relations(gold: &[Expr], signs: &[Sign], given: &[Expr], other: &[Sign]) -> O
         return Some(false);
     }
     if a.len() == b.len() {
-        let direct = a.iter().zip(&b).fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
-        let reversed = a
-            .iter()
-            .zip(b.iter().rev())
-            .fold(Some(true), |all, ((a, s), (b, t))| both(all, proportional(a, *s, b, *t)));
+        let direct = all(a.iter().zip(&b).map(|((a, s), (b, t))| proportional(a, *s, b, *t)));
+        let reversed = all(a.iter().zip(b.iter().rev()).map(|((a, s), (b, t))| proportional(a, *s, b, *t)));
         match any([direct, reversed]) {
             Some(true) => return Some(true),
             Some(false) => return both_sets().or(Some(false)),
@@ -417,7 +494,37 @@ fn proportional(a: &Expr, sign: Sign, b: &Expr, other: Sign) -> Option<bool> {
                 .keys()
                 .all(|monomial| monomial.len() <= 1 && monomial.values().all(|exponent| *exponent == Rational::ONE))
     };
-    if linear(&x) && linear(&y) { Some(false) } else { None }
+    if linear(&x) && linear(&y) || sign == Sign::Equal && (apart(a, b) || apart(b, a)) { Some(false) } else { None }
+}
+
+/// Whether a point is found at which `a` is zero and `b` is clearly not, so that the equations `a = 0` and `b = 0` differ.
+fn apart(a: &Expr, b: &Expr) -> bool {
+    let Some(free) = a.variables().into_iter().next() else { return false };
+    (0..4u32).any(|round| {
+        let at =
+            |expr: &Expr, x: f64| value(expr, &|name: &str| if name == free { x } else { coordinate(name, round) });
+        let real = |x: f64| Some(at(a, x)).filter(|value| value.finite() && value.im == 0.0).map(|value| value.re);
+        // Steps that hit no round number, so that a zero lies between two of them.
+        let steps = (-60..60).map(|step| (f64::from(step) * 0.317, f64::from(step + 1) * 0.317));
+        steps.into_iter().any(|(mut low, mut high)| {
+            let (Some(start), Some(end)) = (real(low), real(high)) else { return false };
+            if start * end >= 0.0 {
+                return false;
+            }
+            for _ in 0..60 {
+                let middle = 0.5 * (low + high);
+                match real(middle) {
+                    Some(value) if value * start > 0.0 => low = middle,
+                    Some(_) => high = middle,
+                    None => return false,
+                }
+            }
+            // A pole changes its sign too, but is no zero.
+            let zero = real(low).is_some_and(|value| value.abs() < 1e-9 * start.abs().max(end.abs()));
+            let (there, beside) = (at(b, low), at(b, low + 0.317));
+            zero && there.finite() && there.size() > 1e-6 * beside.size().max(1.0)
+        })
+    })
 }
 
 /// Whether two scalar expressions are equal: proven by the canonical form, refuted by their values.

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use temper_text::boxed::last_boxed;
+use temper_text::boxed::{boxes, last_boxed};
 
 use super::compare::mathematical;
 use super::words::{choice, pattern};
@@ -47,7 +47,10 @@ pub fn extract(text: &str, kind: Kind) -> Option<String> {
     if let Some(found) = hoped.and_then(|tail| stated(tail, kind)) {
         return Some(found);
     }
-    let boxed = last_boxed(text).filter(|inner| !inner.is_empty());
+    let boxed = match kind {
+        Kind::Mathematics => joined_boxes(text),
+        _ => last_boxed(text).filter(|inner| !inner.is_empty()).map(str::to_owned),
+    };
     let announced = FINAL.find_iter(text).last();
     // A box and `final answer is` rank alike: the later one counts.
     let after_box = text.rfind("\\boxed").is_none_or(|at| announced.is_some_and(|found| found.end() > at));
@@ -57,7 +60,7 @@ pub fn extract(text: &str, kind: Kind) -> Option<String> {
         return Some(found);
     }
     if let Some(boxed) = boxed {
-        return Some(boxed.to_owned());
+        return Some(boxed);
     }
     for anchor in [&FINAL, &COLON, &ANSWER] {
         if let Some(found) = anchor.find_iter(text).last().and_then(|found| stated(&text[found.end()..], kind)) {
@@ -65,13 +68,44 @@ pub fn extract(text: &str, kind: Kind) -> Option<String> {
         }
     }
     match kind {
-        Kind::Mathematics => marked(text).or_else(|| bare(text)),
+        Kind::Mathematics => closing(text).or_else(|| marked(text)).or_else(|| bare(text)),
         Kind::Choice => lettered(text),
         Kind::Words => {
             let whole = text.trim();
             (whole.chars().count() <= 60 && !whole.contains('\n')).then(|| whole.to_owned())
         }
     }
+}
+
+/// The last box, with those before it that `and`, `or` or a comma joins to it.
+fn joined_boxes(text: &str) -> Option<String> {
+    let boxes = boxes(text);
+    let (last, inner) = boxes.last()?;
+    let mut parts = vec![text[inner.clone()].trim()];
+    let mut start = last.start;
+    for (whole, inner) in boxes.iter().rev().skip(1).take(5) {
+        let between = text.get(whole.end..start).unwrap_or("");
+        let bare = between.replace(['$', '\\', '(', ')', '[', ']'], " ").replace("text{ and }", "and");
+        if !matches!(bare.trim(), "," | "and" | "or" | ", and" | ", or" | "，" | "、" | "和" | "或") {
+            break;
+        }
+        parts.insert(0, text[inner.clone()].trim());
+        start = whole.start;
+    }
+    let joined = parts.join(", ");
+    (!parts[0].is_empty()).then_some(joined)
+}
+
+/// Mathematics with which an unmarked text closes: a last line in bold, or what stands after its last `=`.
+fn closing(text: &str) -> Option<String> {
+    let line = text.trim_end().lines().next_back()?.trim().trim_end_matches('.');
+    if line.contains(['$', '\u{0}']) || line.contains("\\(") || line.contains("\\[") || line.ends_with("\\]") {
+        return None;
+    }
+    let bold = line.strip_prefix("**").and_then(|rest| rest.strip_suffix("**")).filter(|inner| !inner.contains("**"));
+    let end = bold.unwrap_or_else(|| line.rsplit_once('=').map_or("", |(_, right)| right));
+    let end = end.trim().trim_matches('*').trim().trim_end_matches('.');
+    (!end.is_empty() && !end.contains(" and ") && mathematical(end)).then(|| end.to_owned())
 }
 
 /// What an announcement is followed by: mathematics that is marked, else the rest of the sentence.
@@ -201,6 +235,12 @@ mod tests {
             ("We get $x=3$ and then \\(y = 4\\) done", "4", "y = 4"),
             ("The answer is $1$ and $2$.", "1,2", "1, 2"),
             ("It costs 5 and then 1,200 dollars", "1200", "1,200"),
+            ("Both $\\boxed{1}$ and $\\boxed{2}$.", "1,2", "1, 2"),
+            ("Dividing gives x = 3/4", "0.75", "3/4"),
+            ("So x = 2 + \\sqrt{3}.", "2+\\sqrt3", "2 + \\sqrt{3}"),
+            ("With $a = 1$:\n= 3/4", "0.75", "3/4"),
+            ("We add 3 and 4.\n\n**7 apples**", "7", "7 apples"),
+            ("We add 3 and 4 = 7 in the end, all 2 of us", "2", "2"),
             ("总共是１２个", "12", "12"),
             ("The answer is (B).", "B", "B"),
             ("I would say **C**", "C", "C"),
@@ -211,6 +251,7 @@ mod tests {
             assert_eq!(super::super::equal(reference, found), Some(true), "{text}");
         }
         assert_eq!(extract("I do not know.", Kind::Mathematics), None);
+        assert_eq!(extract("\\boxed{A} and \\boxed{B}", Kind::Choice).as_deref(), Some("B"));
         assert_eq!(extract("", Kind::Mathematics), None);
     }
 }

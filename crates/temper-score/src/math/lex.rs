@@ -243,12 +243,9 @@ impl<'a> Lexer<'a> {
             return;
         }
         if TEXTS.contains(&name) {
-            match argument() {
-                Some((inner, length)) => {
-                    self.at += length - end;
-                    self.wrapped(inner, name);
-                }
-                None => {}
+            if let Some((inner, length)) = argument() {
+                self.at += length - end;
+                self.wrapped(inner, name);
             }
             return;
         }

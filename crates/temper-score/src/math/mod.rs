@@ -10,6 +10,7 @@ mod expr;
 mod extract;
 mod fold;
 mod lex;
+mod measures;
 mod numeric;
 mod parse;
 mod rational;

@@ -3,6 +3,7 @@
 use super::expr::{Answer, Expr, Sign};
 use super::fold::fold;
 use super::lex::{Commas, Piece, Token, lex};
+use super::measures::{Measure, measure};
 use super::parse::expression;
 use super::rational::Rational;
 use super::units;
@@ -16,6 +17,8 @@ pub(crate) struct Reading {
     pub(crate) answer: Answer,
     /// A single letter straight after a number that was taken as its unit: `5m`.
     pub(crate) unit: Option<char>,
+    /// The unit of measurement after the last number.
+    pub(crate) measure: Option<Measure>,
 }
 
 /// All ways in which the text of a final answer can be read as mathematics, at most six; empty if it is none.
@@ -28,9 +31,9 @@ pub(crate) fn readings(text: &str) -> Vec<Reading> {
     for commas in notations(&folded) {
         let Some(tokens) = lex(&folded, commas) else { continue };
         for keep in [false, true] {
-            let mut reader = Reader { keep, unit: None };
+            let mut reader = Reader { keep, unit: None, measure: None };
             if let Some(answer) = reader.answer(&tokens, 0) {
-                let reading = Reading { answer, unit: reader.unit };
+                let reading = Reading { answer, unit: reader.unit, measure: reader.measure };
                 if found.iter().all(|known| known.answer != reading.answer) {
                     found.push(reading);
                 }
@@ -65,6 +68,7 @@ struct Reader {
     /// Whether letters after a number are kept as factors instead of units.
     keep: bool,
     unit: Option<char>,
+    measure: Option<Measure>,
 }
 
 impl Reader {
@@ -99,6 +103,12 @@ impl Reader {
         let relations = split(tokens, |token| sign(token).is_some());
         if relations.len() > 1 {
             let signs = tokens_signs(tokens);
+            // Of `(x, y) = (1, 2)` the right side is the answer.
+            if let ([left, right], [Sign::Equal]) = (&relations[..], &signs[..])
+                && names_in_order(left)
+            {
+                return self.answer(right, depth + 1);
+            }
             return self.relation(&relations, signs);
         }
         if let Some(answer) = self.bracketed(tokens, depth) {
@@ -305,14 +315,12 @@ impl Reader {
         if tail.letter.is_some() && self.keep {
             return whole();
         }
-        let bare = expression(&tokens[..tail.from]).or_else(|| {
-            // `3 dollars and 5 cents` and the like are no single number.
-            None
-        });
-        let Some(value) = bare else { return whole() };
+        // `3 dollars and 5 cents` and the like are no single number.
+        let Some(value) = expression(&tokens[..tail.from]) else { return whole() };
         if tail.letter.is_some() {
             self.unit = tail.letter;
         }
+        self.measure = measure(&tokens[tail.from..]);
         let value = match tail.factor {
             None => value,
             Some(factor) => match value {
@@ -421,7 +429,7 @@ impl Tail {
                     let degree = matches!(power, [Token { piece: Piece::Command(name), .. }] if name == "circ");
                     let number = matches!(power, [Token { piece: Piece::Number(..), .. }])
                         || matches!(power, [minus, Token { piece: Piece::Number(..), .. }] if minus.is('-'));
-                    if !degree && !(number && unit_before(&tokens[start - 2])) {
+                    if !(degree || number && unit_before(&tokens[start - 2])) {
                         break;
                     }
                     tail.from = start - 1;
@@ -588,6 +596,20 @@ fn name(tokens: &[Token]) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether tokens are a tuple of letters in the order of the alphabet, such as `(x, y)`.
+fn names_in_order(tokens: &[Token]) -> bool {
+    let [open, inner @ .., close] = tokens else { return false };
+    let names = split(inner, |token| token.is(','));
+    let letters: Option<Vec<&str>> = names
+        .iter()
+        .map(|part| match part {
+            [Token { piece: Piece::Letters(word), .. }] if word.len() == 1 => Some(word.as_str()),
+            _ => None,
+        })
+        .collect();
+    open.is('(') && close.is(')') && letters.is_some_and(|letters| letters.len() > 1 && letters.is_sorted())
 }
 
 /// Sets with a name.

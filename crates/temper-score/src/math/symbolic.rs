@@ -307,6 +307,11 @@ impl Quotient {
             }
             for (term, factor) in &exponent.above {
                 let power = factor.over(below)?.times(multiplicity)?;
+                if let (Atom::Euler, Some(inner)) = (&atom, logarithm(term)) {
+                    let factor = reduced([(inner.clone(), power)].into(), Rational::ONE, budget)?;
+                    product = multiply(&product, &factor, budget)?;
+                    continue;
+                }
                 let raised =
                     if term.is_empty() { atom.clone() } else { Atom::Raised(Box::new(atom.clone()), term.clone()) };
                 let factor = reduced([(raised, power)].into(), Rational::ONE, budget)?;
@@ -315,6 +320,17 @@ impl Quotient {
         }
         Some(Quotient::of(product))
     }
+}
+
+/// The atom of which a term is the natural logarithm.
+fn logarithm(term: &Monomial) -> Option<&Atom> {
+    let (Atom::Function("ln", above, below), exponent) = term.first_key_value().filter(|_| term.len() == 1)? else {
+        return None;
+    };
+    let (monomial, coefficient) = above.first_key_value().filter(|_| above.len() == 1)?;
+    let (inner, power) = monomial.first_key_value().filter(|_| monomial.len() == 1)?;
+    let ones = [*exponent, *coefficient, *power, number(below)?];
+    ones.iter().all(|one| *one == Rational::ONE).then_some(inner)
 }
 
 fn number(poly: &Poly) -> Option<Rational> {
@@ -561,14 +577,83 @@ fn function(name: &'static str, of: Quotient, budget: &mut Budget) -> Option<Quo
         "cot" => trigonometric("cos", &of, budget)?.times(&trigonometric("sin", &of, budget)?.inverse()?, budget),
         "sec" => trigonometric("cos", &of, budget)?.inverse(),
         "csc" => trigonometric("sin", &of, budget)?.inverse(),
+        "asin" | "acos" | "atan" => arc(name, &of, budget).map_or_else(|| opaque(name), Some),
         _ => opaque(name),
     }
 }
 
-/// Sine and cosine: exact at multiples of π/6 and π/4, else a name.
+/// An angle whose sine, cosine or tangent is exact, as a multiple of π.
+fn arc(name: &'static str, of: &Quotient, budget: &mut Budget) -> Option<Quotient> {
+    let (direct, angles) = match name {
+        "asin" => ("sin", -6..=6),
+        "acos" => ("cos", 0..=12),
+        _ => ("tan", -5..=5),
+    };
+    for twelfths in angles {
+        let pi: Monomial = [(Atom::Pi, Rational::ONE)].into();
+        let mut above = Poly::new();
+        add_term(&mut above, pi, Rational::new(twelfths, 12)?)?;
+        let angle = Quotient::of(above);
+        if [1, 5].contains(&(twelfths.rem_euclid(6))) {
+            continue;
+        }
+        let there = function(direct, angle.clone(), budget)?;
+        if difference(&there, of, budget)?.is_empty() {
+            return Some(angle);
+        }
+    }
+    None
+}
+
+/// How many terms of an angle, and how many multiples of one, are written out.
+const ANGLES: usize = 4;
+
+/// Sine and cosine of sums and whole multiples by those of their parts, so that identities between them show; of a negative
+/// angle by those of the positive one.
+fn parts_of_angle(name: &'static str, of: &Quotient, budget: &mut Budget) -> Option<Quotient> {
+    let below = number(&of.below)?;
+    let (monomial, coefficient) = of.above.iter().next_back()?;
+    let coefficient = coefficient.over(below)?;
+    let one: Poly = [(monomial.clone(), coefficient)].into();
+    let (first, rest) = if of.above.len() > 1 {
+        let mut rest = scaled(&of.above, Rational::ONE.over(below)?)?;
+        rest.remove(monomial);
+        (one, rest)
+    } else if coefficient.is_negative() {
+        let positive = trigonometric(name, &Quotient::of(scaled(&one, Rational::integer(-1))?), budget)?;
+        let sign = if name == "sin" { -1 } else { 1 };
+        return positive.times(&Quotient::of(constant(Rational::integer(sign))), budget);
+    } else if (2..=ANGLES as i128).contains(&coefficient.numerator()) {
+        let part = Rational::new(1, coefficient.denominator())?;
+        let rest = coefficient.minus(part)?;
+        ([(monomial.clone(), part)].into(), [(monomial.clone(), rest)].into())
+    } else {
+        return None;
+    };
+    let (first, rest) = (Quotient::of(first), Quotient::of(rest));
+    let (sin, cos) = (trigonometric("sin", &first, budget)?, trigonometric("cos", &first, budget)?);
+    let (other_sin, other_cos) = (trigonometric("sin", &rest, budget)?, trigonometric("cos", &rest, budget)?);
+    if name == "sin" {
+        sin.times(&other_cos, budget)?.plus(&cos.times(&other_sin, budget)?, budget)
+    } else {
+        let product = sin.times(&other_sin, budget)?;
+        let negative = product.times(&Quotient::of(constant(Rational::integer(-1))), budget)?;
+        cos.times(&other_cos, budget)?.plus(&negative, budget)
+    }
+}
+
+/// Sine and cosine: exact at multiples of π/6 and π/4, of sums and multiples by their parts, else a name.
 fn trigonometric(name: &'static str, of: &Quotient, budget: &mut Budget) -> Option<Quotient> {
+    budget.take(1)?;
     let opaque = || Some(Quotient::of(atom(Atom::Function(name, of.above.clone(), of.below.clone()))));
     let below = number(&of.below);
+    let turning = |poly: &Poly| poly.keys().all(|monomial| *monomial == [(Atom::Pi, Rational::ONE)].into());
+    if of.above.len() <= ANGLES
+        && !turning(&of.above)
+        && let Some(whole) = parts_of_angle(name, of, budget)
+    {
+        return Some(whole);
+    }
     let turns = match (of.above.iter().next(), of.above.len(), below) {
         (None, ..) => Rational::ZERO,
         (Some((monomial, coefficient)), 1, Some(below)) if *monomial == [(Atom::Pi, Rational::ONE)].into() => {

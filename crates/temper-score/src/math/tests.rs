@@ -53,6 +53,16 @@ fn spellings_of_one_number_are_equal() {
         ("5", "**5**"),
         ("5", "\\text{5}"),
         ("5", "５"),
+        ("4", "four"),
+        ("four", "4"),
+        ("21", "\\text{twenty-one}"),
+        ("7", "seven apples"),
+        ("5 \\text{ m}", "500 cm"),
+        ("5 \\text{ m}", "5"),
+        ("90 minutes", "1.5 hours"),
+        ("72 \\text{ km/h}", "20 m/s"),
+        ("25 \\text{cm}^2", "25 cm^2"),
+        ("25 cm^2", "25\\,\\text{cm}^{2}"),
         ("123456789012345678901234567890123456789012345", "123456789012345678901234567890123456789012345"),
     ] {
         same(gold, predicted);
@@ -81,7 +91,12 @@ fn other_numbers_differ() {
         ("12", "12:30"),
         ("1", "1/0"),
         ("4", ""),
-        ("4", "four"),
+        ("4", "five"),
+        ("4", "\\text{unknown}"),
+        ("4", "four and five"),
+        ("5 \\text{ m}", "5 \\text{ km}"),
+        ("3 hours", "3 minutes"),
+        ("25 \\text{ cm}^2", "25 m^2"),
         ("4", "--4"),
         ("4", "3, 4"),
         ("0", "no"),
@@ -104,6 +119,22 @@ fn texts_lists_and_formulas() {
     same("1, 1/2", "1, 0.5");
     same("Anna, Ben", "anna,Ben");
     different("(1, 2)", "(2, 1)");
+    same("(1, 2)", "x = 1, y = 2");
+    same("(1, 2)", "y = 2, x = 1");
+    different("(1, 2)", "y = 1, x = 2");
+    same("(x, y) = (1, 2)", "(1,2)");
+    different("(x, y) = (1, 2)", "(2,1)");
+    different("x = 1, y = 2", "x = 2, y = 1");
+    same("x = 1, y = 2", "1, 2");
+    different("(1, 2), (3, 4)", "(1, 2), (4, 3)");
+    different("1, -3", "1, 3");
+    different("x^2 + y^2 = 25", "x^2 + y^2 = 5");
+    different("x^2 = 4", "x^3 = 8");
+    assert_ne!(equal("x^2 = 4", "x^4 = 16"), Some(false), "the same real solutions");
+    assert_ne!(equal("y = x", "y^3 = x^3"), Some(false), "the same real solutions");
+    assert_eq!(equal("x^2 + y^2 = -1", "x^2 + y^2 = -2"), None, "no real solution either");
+    assert_eq!(equal("x = 1, y = 2", "2, 1"), None, "which is which?");
+    assert_eq!(equal("5 \\text{ m}", "5 \\text{ s}"), None, "units of other things");
     different("(1, 2)", "(1, 2, 3)");
     same("x^2+1", "x^2+1");
     same("\\sqrt{2}", "$\\sqrt{2}$");
@@ -157,6 +188,15 @@ fn what_models_write() {
         ("2^{2024}", "4^{1012}"),
         ("e^{2x}", "(e^x)^2"),
         ("1+2i", "2i+1"),
+        ("\\sin(2x)", "2\\sin x\\cos x"),
+        ("\\cos 2x", "1-2\\sin^2 x"),
+        ("\\sin(x+\\frac{\\pi}{2})", "\\cos x"),
+        ("\\cos(-x)", "\\cos x"),
+        ("\\tan(2x)", "\\frac{2\\tan x}{1-\\tan^2 x}"),
+        ("\\arctan 1", "\\frac{\\pi}{4}"),
+        ("\\arccos(-\\frac{\\sqrt3}{2})", "\\frac{5\\pi}{6}"),
+        ("e^{2\\ln 3}", "9"),
+        ("e^{\\ln x}", "x"),
     ] {
         same(gold, predicted);
     }

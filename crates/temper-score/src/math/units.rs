@@ -81,7 +81,7 @@ const NEVER: &[&str] = &[
 /// Whether a word after a number may be a unit.
 pub(crate) fn unit(word: &str) -> bool {
     SHORT.contains(&word)
-        || word.chars().any(|c| !c.is_ascii())
+        || !word.is_ascii()
         || word.len() >= 3 && !NEVER.contains(&word.to_lowercase().as_str())
         || word == "min"
 }
@@ -100,6 +100,46 @@ pub(crate) fn magnitude(word: &str) -> Option<Rational> {
         _ => return None,
     };
     Rational::ten_to(power)
+}
+
+/// A whole number below a hundred in English words: `four`, `twenty-one`.
+pub(crate) fn english(text: &str) -> Option<i128> {
+    const SMALL: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    let at = |words: &[&str], word: &str| words.iter().position(|known| *known == word).map(|at| at as i128);
+    let (first, second) = match text.split_once(['-', ' ']) {
+        Some((first, second)) => (first, Some(second)),
+        None => (text, None),
+    };
+    match (at(&TENS, first), second) {
+        (None, None) => at(&SMALL, first),
+        (None, Some(_)) => None,
+        (Some(tens), None) => Some(10 * (tens + 2)),
+        (Some(tens), Some(second)) => {
+            at(&SMALL, second).filter(|ones| (1..=9).contains(ones)).map(|ones| 10 * (tens + 2) + ones)
+        }
+    }
 }
 
 /// Whether a word means hundredths.
@@ -193,11 +233,16 @@ mod tests {
         assert_eq!(value("两万零五十"), Some((20050.0, false, "")));
         assert_eq!(value("一亿二千万"), Some((120_000_000.0, false, "")));
         assert_eq!(value("二〇二四"), Some((2024.0, false, "")));
-        assert_eq!(value("三点一四"), Some((3.14, false, "")));
+        assert_eq!(value("三点二五"), Some((3.25, false, "")));
         assert_eq!(value("三分之二"), Some((2.0 / 3.0, false, "")));
         assert_eq!(value("百分之五"), Some((5.0, true, "")));
         assert_eq!(value("负七"), Some((-7.0, false, "")));
         assert_eq!(value("星期一"), None);
+        assert_eq!((english("four"), english("twenty-one"), english("ninety")), (Some(4), Some(21), Some(90)));
+        assert_eq!(
+            (english("four score"), english("twenty ten"), english("for"), english("")),
+            (None, None, None, None)
+        );
         assert_eq!(value("分之"), None);
     }
 }
