@@ -223,7 +223,6 @@ pub struct EvalArgs {
     /// Also print the slices
     #[arg(long)]
     pub slices: bool,
-    /// Folder for the item logs, `<suite>.jsonl`
     /// Folder for the item logs, `<suite>.eval`
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
