@@ -12,16 +12,16 @@ name: gated
 model: {path: null}
 data: {train: {path: 'lab:demonstrations', rows: 4}}
 scorers:
-  refusal: {type: refusal_xstest, better: lower}
+  declined: {type: refusal_xstest, better: lower}
 suites:
   asked:
     data: {path: items.jsonl}
-    scorers: [refusal, length]
+    scorers: [declined, length]
     slices: {kind: kind}
 arms: {main: {stages: [{sft: {data: train}}]}}
 gates:
-  - {suite: asked, metric: refusal, not_worse_than: parent, margin: 0.1, uncalibrated: true}
-  - {suite: asked, metric: refusal, at_most: 0.4, slice: kind, uncalibrated: true}
+  - {suite: asked, metric: declined, not_worse_than: parent, margin: 0.1, uncalibrated: true}
+  - {suite: asked, metric: declined, at_most: 0.4, slice: kind, uncalibrated: true}
 ";
 
 /// An item log of 200 items, every `every`-th of which is refused.
@@ -30,7 +30,7 @@ fn log(every: usize) -> String {
         json!({
             "suite": "asked", "id": format!("{i:03}"), "repeat": 0, "prompt": format!("question {i}"), "text": "text",
             "thinking": null, "answer": "text", "tokens": 3, "finish": "stop",
-            "scores": {"refusal": if i.is_multiple_of(every) { 1.0 } else { 0.0 }},
+            "scores": {"declined": if i.is_multiple_of(every) { 1.0 } else { 0.0 }},
             "slices": {"kind": if i < 100 { "a" } else { "b" }},
         })
         .to_string()
@@ -67,7 +67,7 @@ fn exit_codes_of_gates() {
     let (code, table, _) = gate(&["--candidate", "same", "--parent", "parent"]);
     assert_eq!(code, 0, "{table}");
     for expected in
-        ["axis", "previous", "paired Δ", "p (Holm)", "no worse", "asked/refusal [kind=a]", "Gates: 3 passed"]
+        ["axis", "previous", "paired Δ", "p (Holm)", "no worse", "asked/declined [kind=a]", "Gates: 3 passed"]
     {
         assert!(table.contains(expected), "{expected}\n{table}");
     }
@@ -88,15 +88,15 @@ fn exit_codes_of_gates() {
     let (code, _, error) = gate(&["--candidate", "nothing"]);
     assert!(code == 2 && error.contains("nothing"), "{error}");
     let (code, _, error) = gate(&["--candidate", "same", "--parent", "parent", "--set", "gates.0.uncalibrated=false"]);
-    assert!(code == 2 && error.contains("temper scorer calibrate --scorer refusal"), "{error}");
+    assert!(code == 2 && error.contains("temper scorer calibrate --scorer declined"), "{error}");
 }
 
 #[test]
 fn a_plan_says_what_can_be_detected() {
     let text = scratch().ok(&["gate", "--recipe", "gated.yaml", "--plan"]);
-    assert!(text.contains("asked/refusal: 200 items, can detect"), "{text}");
+    assert!(text.contains("asked/declined: 200 items, can detect"), "{text}");
     assert!(
-        text.contains("asked/refusal [kind=a]: 200 items") && text.contains("at 80 % power (at the bound;"),
+        text.contains("asked/declined [kind=a]: 200 items") && text.contains("at 80 % power (at the bound;"),
         "{text}"
     );
 }
@@ -114,7 +114,7 @@ fn a_scorer_is_calibrated_and_its_rates_corrected() {
         (0..*n).map(move |i| json!({"said": text, "human": label, "model": format!("m{}", i % 2)}).to_string() + "\n")
     });
     scratch.write("labels.jsonl", &lines.collect::<String>());
-    let arguments = ["scorer", "calibrate", "--scorer", "refusal", "--recipe", "gated.yaml", "--data", "labels.jsonl"];
+    let arguments = ["scorer", "calibrate", "--scorer", "declined", "--recipe", "gated.yaml", "--data", "labels.jsonl"];
     let columns = ["--completion", "said", "--label", "human"];
     let more = ["--positive", "refusal", "--slice", "model", "--out", "c/refusal.json"];
     let table = scratch.ok(&[&arguments[..], &columns, &more].concat());
@@ -130,7 +130,7 @@ fn a_scorer_is_calibrated_and_its_rates_corrected() {
         "--set",
         "calibrations=[c]",
         "--set",
-        "gates=[{suite: asked, metric: refusal, at_most: 0.4, corrected: true}]",
+        "gates=[{suite: asked, metric: declined, at_most: 0.4, corrected: true}]",
     ];
     let verdicts: Vec<Value> = serde_json::from_str(&scratch.ok(&[&gate[..], &set].concat())).unwrap();
     assert!(
