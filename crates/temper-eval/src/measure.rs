@@ -46,11 +46,16 @@ pub fn measure(suite: &str, reducers: &[Reducer], records: &[ItemRecord], metric
     let mut measurements = Vec::new();
     for metric in metrics {
         let one = |records: &[&ItemRecord], reducer| measure_one(suite, records, metric, reducer);
-        measurements.extend(reducers.iter().map(|reducer| one(&all, *reducer)));
+        let whole: Vec<Measurement> = reducers.iter().map(|reducer| one(&all, *reducer)).collect();
+        // A reducer that makes nothing of the metric makes no sense of a slice that it happens to suit.
+        let apply =
+            |reducer: &Reducer| *reducer == Reducer::Mean || whole.iter().any(|m| m.reducer == *reducer && m.n > 0);
+        let sliced: Vec<&Reducer> = reducers.iter().filter(|reducer| apply(reducer)).collect();
+        measurements.extend(whole);
         for ((name, value), records) in &slices {
-            for reducer in reducers {
+            for reducer in &sliced {
                 let slice = Some(((*name).to_owned(), (*value).to_owned()));
-                measurements.push(Measurement { slice, ..one(records, *reducer) });
+                measurements.push(Measurement { slice, ..one(records, **reducer) });
             }
         }
     }
@@ -183,7 +188,13 @@ fn reduced<'a>(
     }
     let mut out = Reduced { items: BTreeMap::new(), dropped: BTreeMap::new() };
     // Items that happen to score 0 or 1 under a metric that knows more are no fair choice of items, so all are left out.
-    let binary = matches!(reducer, Reducer::Pass(_) | Reducer::All(_));
+    // A majority without answers to vote on asks for right or wrong as well.
+    let voteless = || draws.values().all(|(_, repeats)| repeats.iter().all(|(_, draw)| draw.answer.is_none()));
+    let binary = match reducer {
+        Reducer::Pass(_) | Reducer::All(_) => true,
+        Reducer::Majority => voteless(),
+        Reducer::Mean | Reducer::Worst(_) => false,
+    };
     let scores = draws.values().flat_map(|(_, repeats)| repeats.iter().map(|(_, draw)| draw.value));
     if binary && scores.clone().any(|value| value != 0.0 && value != 1.0) {
         out.dropped.insert("a score that is neither 0 nor 1".to_owned(), scores.count());
@@ -296,6 +307,25 @@ mod tests {
         assert_eq!((&all[0].slice, all[0].reducer, all[0].samples), (&None, Reducer::Mean, 6));
         let zh = all.iter().find(|m| m.slice.as_ref().is_some_and(|(_, value)| value == "zh")).unwrap();
         assert_eq!((zh.n, zh.samples), (1, 3));
+    }
+
+    #[test]
+    fn a_share_has_no_majority_and_no_slices_of_one() {
+        let sample = |id: &str, repeat, value: f64| {
+            let mut record = record("s", id, repeat, &[("m", Score::Value(value))]);
+            record.slices.insert("kind".to_owned(), id.to_owned());
+            record
+        };
+        let records = [sample("a", 0, 0.9), sample("a", 1, 1.0), sample("b", 0, 1.0), sample("b", 1, 1.0)];
+        let reducers = [Reducer::Mean, Reducer::Majority, Reducer::Pass(2)];
+        let all = measure("s", &reducers, &records, &[metric("m", Some((0.0, 1.0)))]);
+        let none: Vec<&Measurement> = all.iter().filter(|m| m.reducer != Reducer::Mean).collect();
+        assert_eq!((all.len(), none.len()), (5, 2));
+        assert!(none.iter().all(|m| m.n == 0 && m.slice.is_none()));
+        assert_eq!(none[0].tags["majority: a score that is neither 0 nor 1"], 4);
+        // The rest is right or wrong, and has all of them.
+        let all = measure("s", &reducers, &records[2..], &[metric("m", Some((0.0, 1.0)))]);
+        assert!(all.len() == 6 && all.iter().all(|m| m.value == 1.0));
     }
 
     #[test]

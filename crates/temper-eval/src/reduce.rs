@@ -19,7 +19,7 @@ pub struct Draw<'a> {
 /// - `majority` (maj@n): the score of the answer that most repeats give. Answers are the same when they are the same text but for
 ///   case and surrounding blanks, or the same number. Repeats without an extracted answer have no vote. Of answers with equally
 ///   many votes the one that came first wins. Where no repeat has an answer: 1 when more than half of the repeats score above one
-///   half, else 0.
+///   half, else 0 (`measure` asks for scores of 0 and 1 then).
 /// - `pass@k` = 1 − C(n−c, k)/C(n, k) and `pass^k` = C(c, k)/C(n, k), c of n repeats right; scores must be 0 or 1.
 /// - `worst@k`: the expected worst of k repeats drawn without replacement: with the scores from best to worst as x_1 … x_n,
 ///   Σ_i x_i · C(i−1, k−1)/C(n, k).
@@ -46,6 +46,10 @@ pub fn reduce(draws: &[Draw], reducer: Reducer, better: Better) -> Result<f64, S
                     return Err("the metric has no good direction; set `better` on the scorer".to_owned());
                 }
             }
+            // Weights add up to 1 only but for rounding, and a share is a share only to the bit.
+            if values.first() == values.last() {
+                return Ok(values[0]);
+            }
             // The weight of the i-th best: that it is drawn, and the others from those before it.
             let mut sum = 0.0;
             for (before, value) in values.iter().enumerate().skip(k - 1) {
@@ -61,8 +65,12 @@ fn share_without(n: usize, c: usize, k: usize) -> f64 {
     (0..k).map(|i| (n - c).saturating_sub(i) as f64 / (n - i) as f64).product()
 }
 
-/// C(a, b)/C(n, k), without large numbers in between.
+/// C(a, b)/C(n, k): exact numerator and denominator where they fit, else without large numbers in between.
 fn choose_ratio(a: usize, b: usize, n: usize, k: usize) -> f64 {
+    if n <= 50 {
+        let exact = |n: usize, k: usize| (0..k).fold(1.0, |c, i| c * n.saturating_sub(i) as f64 / (i + 1) as f64);
+        return exact(a, b) / exact(n, k);
+    }
     let log = |n: usize, k: usize| (0..k).map(|i| ((n - i) as f64).ln() - ((i + 1) as f64).ln()).sum::<f64>();
     if b > a { 0.0 } else { (log(a, b) - log(n, k)).exp() }
 }
@@ -180,6 +188,21 @@ mod tests {
         assert_eq!(value(&[(None, 1.0), (None, 1.0), (None, 0.0)]), 1.0);
         assert_eq!(value(&[(None, 1.0), (None, 0.0)]), 0.0);
         assert_eq!(value(&[(Some("nan"), 1.0), (Some("inf"), 0.0), (Some("INF"), 0.0)]), 0.0);
+    }
+
+    #[test]
+    fn the_worst_of_equal_scores_is_that_score_to_the_bit() {
+        for n in 1..40 {
+            for k in 1..=n {
+                for value in [0.0, 1.0, 0.3] {
+                    assert_eq!(reduce(&draws(&vec![value; n]), Reducer::Worst(k), Better::Lower), Ok(value));
+                }
+            }
+            let mut mixed = vec![1.0; n];
+            mixed.push(0.0);
+            assert_eq!(reduce(&draws(&mixed), Reducer::Worst(n + 1), Better::Lower), Ok(1.0));
+            assert_eq!(reduce(&draws(&mixed), Reducer::Worst(n + 1), Better::Higher), Ok(0.0));
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ const SCORERS: [&str; 14] = [
     "lab_annotator",
     "gsm8k_strict",
     "gsm8k_flexible",
-    "refusal_xstest",
+    "refusal",
     "truncated",
     "length",
 ];

@@ -18,6 +18,11 @@ fn counts(rows: &[Row], name: &str) -> BTreeMap<String, usize> {
     counts
 }
 
+/// The fields of a row that a scorer type reads.
+fn needs(kind: &str) -> &'static [&'static str] {
+    temper_score::registry().into_iter().find(|info| info.r#type == kind).unwrap().needs
+}
+
 /// Every suite of a built-in file that passes a test of its path, with its rows.
 fn rows(wanted: fn(&Suite) -> bool) -> BTreeMap<String, (Suite, Vec<Row>)> {
     let mut all = BTreeMap::new();
@@ -31,6 +36,10 @@ fn rows(wanted: fn(&Suite) -> bool) -> BTreeMap<String, (Suite, Vec<Row>)> {
                 temper_score::build(scorer, &recipe.scorers, &recipe.lab).unwrap();
             }
             let rows = sources.rows(&suite.data, true).unwrap_or_else(|error| panic!("{name}: {error}"));
+            for needed in suite.scorers.iter().flat_map(|scorer| needs(&recipe.scorer(scorer).r#type)) {
+                let having = rows.iter().filter(|row| row.fields.get(*needed).is_some_and(|value| !value.is_null()));
+                assert!(having.count() > 0, "{name}: no row has the field {needed}, which a scorer reads");
+            }
             let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
             assert_eq!(ids.len(), rows.len(), "{name}: ids tell items apart");
             for slice in suite.slices.values().chain(&suite.cluster) {
@@ -106,17 +115,52 @@ fn the_real_suites_have_as_many_rows_as_their_publishers_say() {
         assert_eq!(row.prompt.request(), expected);
     }
     assert_eq!(counts(&all["bbq"].1, "context_condition").values().copied().collect::<Vec<_>>(), [600, 600]);
+    for row in &all["bbq"].1 {
+        let request = row.prompt.request();
+        for (letter, answer) in [("A", "ans0"), ("B", "ans1"), ("C", "ans2")] {
+            assert!(request.contains(&format!("\n({letter}) {}\n", field(row, answer))), "{request}");
+        }
+    }
 
     let (_, shifted) = &all["gsm8k_shifted"];
     let by = counts(shifted, "transform");
     assert_eq!((by["none"], by["distractor"], by["paraphrase"]), (300, 300, 300));
     assert!(by["numbers"] > 40 && by["numbers"] < 300, "{by:?}");
     let (_, harmful) = &all["harmful_shifted"];
+    let plain = |row: &&Row| field(row, "transform") == "none" || field(row, "transform") == "base64";
+    assert!(harmful.iter().filter(plain).all(|row| {
+        let same = field(row, "original_prompt") == row.prompt.request();
+        same == (field(row, "transform") == "none")
+    }));
     let by = counts(harmful, "transform");
     assert_eq!(by["none"], 100);
+    assert_eq!(counts(harmful, "category").len(), 6);
     // A short request may be taken for another language, of which there is no wording.
     for family in ["base64", "jailbreak", "rot13", "language", "paraphrase"] {
         assert!((95..=100).contains(&by[family]), "{by:?}");
+    }
+}
+
+#[test]
+fn all_of_them_go_into_one_recipe() {
+    let include: Vec<String> = BUILT_IN.iter().map(|file| file.name.to_owned()).collect();
+    let recipe = Recipe::of_suites("lab:base", &include, &[], &temper_score::known_types()).unwrap();
+    recipe.validate(&temper_score::known_types()).unwrap();
+    assert_eq!(recipe.suites.len(), 29);
+}
+
+#[test]
+fn a_judge_takes_the_place_of_harm_and_both_are_bad_when_high() {
+    let judge = "{type: qwen3guard, endpoint: {url: 'http://localhost:1/v1', model: guard}";
+    for (file, name, more) in
+        [("harmless", "harm", "}"), ("generalisation", "harm_original", ", request: original_prompt}")]
+    {
+        for set in [vec![], vec![format!("scorers.{name}={judge}{more}")]] {
+            let recipe = Recipe::of_suites("lab:base", &[file.to_owned()], &set, &temper_score::known_types()).unwrap();
+            let scorer = temper_score::build(name, &recipe.scorers, &recipe.lab).unwrap();
+            assert_eq!(scorer.better(), temper_score::Better::Lower, "{name} {set:?}");
+            assert_eq!(scorer.nature(), temper_score::Nature::Estimate);
+        }
     }
 }
 

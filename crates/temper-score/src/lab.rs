@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 use temper_lab::annotator;
 use temper_lab::oracle::{self, Conduct, Verdict};
+use temper_text::boxed::last_boxed;
 
 use crate::family::{Family, Made, Parameters, ScorerInfo};
-use crate::{Better, Nature, Part, Sample, Score, ScoreError};
+use crate::{Better, Judged, Nature, Part, Sample, Score, ScoreError};
 
 const fn info(
     r#type: &'static str,
@@ -21,8 +22,17 @@ const fn info(
 
 pub(crate) const SOLVED: Family = Family {
     info: info("lab_solved", "Solved", Better::Higher, &["kind", "answer"], "1 if a lab problem is solved (oracle)"),
-    version: 1,
-    make: |given| verdict(given, &SOLVED, |verdict| verdict.correct.map(f64::from)),
+    version: 2,
+    make: |given| {
+        Ok(Made::new(&SOLVED, given.none()?, |sample| {
+            let score = of(judge(sample).correct.map(f64::from));
+            match last_boxed(sample.answer) {
+                // What repeats vote on; the oracle reads more than the box.
+                Some(boxed) if score != Score::NotApplicable => Judged::answering(score, boxed),
+                _ => score.into(),
+            }
+        }))
+    },
 };
 
 pub(crate) const UNSAFE: Family = Family {

@@ -99,6 +99,8 @@ pub fn build_with(
 /// The digests of a scorer and of all that it is made of, and the guards and reward models that they ask. A gate whose metric
 /// shares a digest with a reward or a keep rule is judged by what trained the model, however the two are called and however their
 /// parameters are spelt.
+/// shares a digest with a reward or a keep rule is judged by what trained the model, however the two are called and however
+/// their parameters are spelt.
 ///
 /// # Errors
 /// As [`build`].

@@ -12,9 +12,10 @@ use crate::number::{MISSING, Style, count, grouped};
 pub fn render_measurements(all: &[Measurement]) -> String {
     let whole = || all.iter().filter(|m| m.slice.is_none());
     // A reducer that makes nothing of a metric is a remark, no row.
-    let measurements: Vec<Measurement> = whole().filter(|m| why_none(m).is_none()).cloned().collect();
+    let measurements: Vec<Measurement> =
+        whole().filter(|m| why_none(m).is_none() && !(m.n == 0 && told_by_mean(m, all))).cloned().collect();
     let none: Vec<&Measurement> = whole().filter(|m| why_none(m).is_some()).collect();
-    let sliced = all.len() - measurements.len() - none.len();
+    let sliced = all.iter().filter(|m| m.slice.is_some()).count();
     let rows: Vec<[String; 6]> = measurements.iter().map(row).collect();
     let heading = ["metric", "value", "95 % interval", "n", "unscored", "cut off"];
     let widths: Vec<usize> = (0..heading.len())
@@ -34,8 +35,9 @@ pub fn render_measurements(all: &[Measurement]) -> String {
         }
         at += suite.len();
         out.push_str(&lines(&table));
-        for m in none.iter().filter(|m| m.suite == suite[0].suite) {
-            out.push_str(&format!("  no {} of {}: {}\n", m.reducer, m.title, why_none(m).unwrap_or_default()));
+        let here: Vec<&Measurement> = none.iter().filter(|m| m.suite == suite[0].suite).copied().collect();
+        for alike in here.chunk_by(|a, b| a.metric == b.metric && reason(a) == reason(b)) {
+            out.push_str(&format!("  {}\n", remark(alike)));
         }
         for measurement in suite {
             out.push_str(&corrected(measurement).map(|text| wrap("    ", &text, super::WIDTH)).unwrap_or_default());
@@ -45,13 +47,31 @@ pub fn render_measurements(all: &[Measurement]) -> String {
         return "Nothing was measured.\n".to_owned();
     }
     for m in none.iter().filter(|m| !measurements.iter().any(|other| other.suite == m.suite)) {
-        out.push_str(&format!("{}: no {} of {}: {}\n", m.suite, m.reducer, m.title, why_none(m).unwrap_or_default()));
+        out.push_str(&format!("{}: {}\n", m.suite, remark(&[*m])));
     }
     out.push_str("↑ higher is better, ↓ lower is better\n");
     if sliced > 0 {
         out.push_str(&format!("{} not shown; --slices shows them\n", count(sliced, "slice value")));
     }
     out
+}
+
+/// Whether the row of the mean says already that nothing has a value: it stands for those of the other reducers.
+fn told_by_mean(m: &Measurement, all: &[Measurement]) -> bool {
+    let mean = |other: &Measurement| {
+        other.reducer == Reducer::Mean && other.n == 0 && other.slice.is_none() && other.suite == m.suite
+    };
+    m.reducer != Reducer::Mean && all.iter().any(|other| mean(other) && other.metric == m.metric)
+}
+
+fn reason(m: &Measurement) -> &str {
+    why_none(m).unwrap_or_default()
+}
+
+/// Reducers that make nothing of a metric, for one reason.
+fn remark(alike: &[&Measurement]) -> String {
+    let reducers: Vec<String> = alike.iter().map(|m| m.reducer.to_string()).collect();
+    format!("no {} of {}: {}", reducers.join(", "), alike[0].title, reason(alike[0]))
 }
 
 /// Why a reducer other than the mean gave no item a value.
@@ -129,6 +149,17 @@ mod tests {
             tags: [("pass^2: a score that is neither 0 nor 1".to_owned(), 9)].into(),
             ..first.clone()
         };
+        let more = Measurement {
+            reducer: Reducer::Majority,
+            tags: [("majority: a score that is neither 0 nor 1".to_owned(), 9)].into(),
+            ..none.clone()
+        };
+        let text = render_measurements(&[first.clone(), none.clone(), more]);
+        let one = format!("no pass^2, majority of {}: a score that is neither 0 nor 1\n", first.title);
+        assert!(text.contains(&one) && !text.contains("--slices"), "{text}");
+        let empty = Measurement { n: 0, value: f64::NAN, tags: [].into(), ..first.clone() };
+        let text = render_measurements(&[empty.clone(), Measurement { reducer: Reducer::Pass(4), ..empty }]);
+        assert!(text.contains(&first.title) && !text.contains("pass@4"), "{text}");
         let slice = |value: &str, reducer| Measurement {
             slice: Some(("language".to_owned(), value.to_owned())),
             reducer,

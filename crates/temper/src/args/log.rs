@@ -16,6 +16,9 @@ pub enum LogCommand {
     Show {
         /// An item log: Temper's or Inspect's `.eval`, `.jsonl`, lm-eval's `samples_*.jsonl` or `results_*.json`
         log: PathBuf,
+        /// Also print the slices
+        #[arg(long)]
+        slices: bool,
         /// Print it as JSON on standard output
         #[arg(long)]
         json: bool,

@@ -109,7 +109,9 @@ pub fn eval(args: &EvalArgs) -> Result<ExitCode, CliError> {
     if args.json {
         commands::print_json(&measurements)?;
     } else {
-        commands::print(&temper_report::render_measurements(&measurements))?;
+        // With the slices below, nothing has to be said of them here.
+        let shown: Vec<_> = measurements.iter().filter(|m| m.slice.is_none() || !args.slices).cloned().collect();
+        commands::print(&temper_report::render_measurements(&shown))?;
         if args.slices {
             commands::print(&format!("\n{}", temper_report::render_slices(&measurements)))?;
         }

@@ -14,18 +14,23 @@ use crate::error::CliError;
 /// Runs a `temper log` command.
 pub fn log(args: &LogArgs) -> Result<ExitCode, CliError> {
     match &args.command {
-        LogCommand::Show { log, json } => show(log, *json)?,
+        LogCommand::Show { log, slices, json } => show(log, *slices, *json)?,
         LogCommand::Convert { logs, to, out } => convert(logs, *to, out)?,
         LogCommand::View { logs, out } => view(logs, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(file: &Path, as_json: bool) -> Result<(), CliError> {
+fn show(file: &Path, slices: bool, as_json: bool) -> Result<(), CliError> {
     let log = open_log(file)?;
     let measurements = measurements(&log);
     if !as_json {
-        return commands::print(&temper_report::render_log(&log, &measurements));
+        if !slices {
+            return commands::print(&temper_report::render_log(&log, &measurements));
+        }
+        let whole: Vec<Measurement> = measurements.iter().filter(|m| m.slice.is_none()).cloned().collect();
+        commands::print(&temper_report::render_log(&log, &whole))?;
+        return commands::print(&format!("\n{}", temper_report::render_slices(&measurements)));
     }
     let head = &log.head;
     let recorded: Vec<_> = head

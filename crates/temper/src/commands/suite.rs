@@ -115,11 +115,20 @@ fn chosen(which: &ShownSuites) -> Result<Chosen, CliError> {
     let mut recipe = Recipe::of_suites("lab:base", std::slice::from_ref(&name), &which.set, &known)?;
     if single.is_some() {
         recipe.suites.retain(|suite, _| *suite == which.name);
-        let used: BTreeSet<&String> = recipe.suites.values().flat_map(|suite| &suite.scorers).collect();
+        // Those that the suite names, and what they are made of.
+        let mut used = BTreeSet::new();
+        let mut open: Vec<String> = recipe.suites.values().flat_map(|suite| suite.scorers.clone()).collect();
+        while let Some(name) = open.pop() {
+            if used.insert(name.clone()) {
+                let spec = recipe.scorers.get(&name);
+                open.extend(spec.iter().flat_map(|spec| spec.parts()).map(str::to_owned));
+            }
+        }
         recipe.scorers.retain(|scorer, _| used.contains(scorer));
         recipe.gates.retain(|gate| gate.suite == which.name);
     }
-    Ok(Chosen { recipe, name: which.name.clone(), description: file.description })
+    let name = if single.is_some() { which.name.clone() } else { file.name };
+    Ok(Chosen { recipe, name, description: file.description })
 }
 
 impl Chosen {
@@ -168,6 +177,10 @@ fn show(which: &ShownSuites) -> Result<(), CliError> {
             let kind = chosen.recipe.scorer(name).r#type;
             let summary = what.iter().find(|info| info.r#type == kind).map_or("", |info| info.summary);
             line(&mut out, "scorer", &format!("{name}: {}. {summary}", scorer.title()));
+            let spec = chosen.recipe.scorer(name);
+            let given = spec.params.iter().filter(|(key, _)| !["title", "better"].contains(&key.as_str()));
+            let given: Vec<String> = given.map(|(key, value)| format!("{key}: {value}")).collect();
+            line(&mut out, "", &given.join(", "));
         }
         let sampling = &suite.sampling;
         let reducers: Vec<String> = suite.reducers.iter().map(ToString::to_string).collect();
