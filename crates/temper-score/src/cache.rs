@@ -84,6 +84,9 @@ impl Scorer for Cached {
     fn costly(&self) -> bool {
         true
     }
+    fn asks(&self) -> Option<String> {
+        self.scorer.asks()
+    }
     fn tags(&self, sample: &Sample) -> Vec<&'static str> {
         self.scorer.tags(sample)
     }
