@@ -338,7 +338,9 @@ mod tests {
     #[test]
     fn every_type_builds_without_surprises() {
         for info in registry() {
-            if ["difference", "expression", "json_schema", "overlong", "python", "process", "http"].contains(&info.r#type) {
+            if ["difference", "expression", "json_schema", "overlong", "python", "process", "http"]
+                .contains(&info.r#type)
+            {
                 continue;
             }
             let scorer = match build(info.r#type, None, &Lab::default()) {

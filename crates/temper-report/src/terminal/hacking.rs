@@ -2,7 +2,7 @@
 
 use temper_eval::hacking::{BestOfN, Correlation, Hacking};
 
-use super::table::{lines, plain, width, wrap};
+use super::table::{grid, wrap};
 use crate::number::{MISSING, Style, count, fixed, grouped};
 
 /// All suites' figures, for checkpoints of these names (the first is the one that the others are held against); at most
@@ -117,7 +117,7 @@ fn correlations(found: &[Correlation]) -> String {
             ]
         })
         .collect();
-    grid(["", "Pearson", "95 % interval", "Spearman", "95 % interval", "items"], rows)
+    grid(["", "Pearson", "95 % interval", "Spearman", "95 % interval", "items"], rows, |column| column > 0)
 }
 
 fn best_of_n(curve: &[BestOfN]) -> String {
@@ -136,18 +136,7 @@ fn best_of_n(curve: &[BestOfN]) -> String {
             ]
         })
         .collect();
-    grid(["    n", "KL", "proxy", "gold", "95 % interval", "items"], rows)
-}
-
-fn grid<const N: usize>(heading: [&str; N], rows: Vec<[String; N]>) -> String {
-    let widths: Vec<usize> =
-        (0..N).map(|i| rows.iter().map(|row| width(&row[i])).max().unwrap_or(0).max(width(heading[i])) + 2).collect();
-    let mut table = plain(&widths, |column| column > 0);
-    table.add_row(heading);
-    for row in rows {
-        table.add_row(row);
-    }
-    lines(&table)
+    grid(["    n", "KL", "proxy", "gold", "95 % interval", "items"], rows, |column| column > 0)
 }
 
 #[cfg(test)]

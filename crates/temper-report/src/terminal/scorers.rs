@@ -3,7 +3,7 @@
 use temper_eval::Measurement;
 use temper_score::{Better, Nature, Part, ScorerInfo};
 
-use super::table::{lines, pad, plain, width, wrap};
+use super::table::{grid, pad, width, wrap};
 use crate::grid::arrow;
 use crate::number::{MISSING, Style, count, grouped};
 
@@ -131,17 +131,6 @@ pub fn render_scorer_bench(
         }
     }
     out
-}
-
-fn grid<const N: usize>(heading: [&str; N], rows: Vec<[String; N]>, right: impl Fn(usize) -> bool) -> String {
-    let widths: Vec<usize> =
-        (0..N).map(|i| rows.iter().map(|row| width(&row[i])).max().unwrap_or(0).max(width(heading[i])) + 2).collect();
-    let mut table = plain(&widths, right);
-    table.add_row(heading);
-    for row in rows {
-        table.add_row(row);
-    }
-    lines(&table)
 }
 
 #[cfg(test)]

@@ -23,6 +23,18 @@ pub fn lines(table: &Table) -> String {
     table.lines().skip(1).map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+/// A heading and rows, every column as wide as its widest cell.
+pub fn grid<const N: usize>(heading: [&str; N], rows: Vec<[String; N]>, right: impl Fn(usize) -> bool) -> String {
+    let widths: Vec<usize> =
+        (0..N).map(|i| rows.iter().map(|row| width(&row[i])).max().unwrap_or(0).max(width(heading[i])) + 2).collect();
+    let mut table = plain(&widths, right);
+    table.add_row(heading);
+    for row in rows {
+        table.add_row(row);
+    }
+    lines(&table)
+}
+
 /// Columns that `text` takes in a terminal: East Asian wide characters take two.
 pub fn width(text: &str) -> usize {
     text.chars()
