@@ -142,6 +142,7 @@ fn best_of_n(curve: &[BestOfN]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::table::width;
     use temper_eval::hacking::{Fit, Gap, Hackability, LengthGain};
 
     #[test]
